@@ -1,9 +1,9 @@
-#ifndef MILEPOST_EDGE_WEB_ASSETS_H_
-#define MILEPOST_EDGE_WEB_ASSETS_H_
+// The files of the dashboard, as the edge serves them.
+#pragma once
 
 #include "absl/strings/string_view.h"
 
-namespace milepost::web {
+namespace milepost::edge::web {
 
 // A file that the edge serves and that is part of its binary. All members live as long as the process.
 struct Asset {
@@ -26,6 +26,4 @@ inline constexpr absl::string_view kContentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-}  // namespace milepost::web
-
-#endif  // MILEPOST_EDGE_WEB_ASSETS_H_
+}  // namespace milepost::edge::web

@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 
-namespace milepost::web {
+namespace milepost::edge::web {
 namespace {
 
 std::string ReadSource(const std::string& name) {
@@ -59,4 +59,4 @@ TEST(AssetsTest, PageKeepsToItsOwnPolicy) {
 }
 
 }  // namespace
-}  // namespace milepost::web
+}  // namespace milepost::edge::web
