@@ -30,6 +30,9 @@ Response Problem(unsigned status, absl::string_view title, absl::string_view det
 // 429 and 503 carry Retry-After. `status` must not be OK.
 Response Problem(const absl::Status& status);
 
+// 415 for a body that is neither JSON nor NDJSON. `content_type` is the header's value, or empty.
+Response UnsupportedMediaType(absl::string_view content_type);
+
 // An application/json answer, not to be cached.
 Response Json(std::string body);
 
