@@ -257,8 +257,9 @@ class Card {
     setText(this.title, job.title || job.name);
     setText(this.name, job.title ? job.name : "");
     setText(this.state, job.state.toLowerCase() + (job.attempt > 1 ? `, attempt ${job.attempt}` : ""));
-    setBar(this.bar, `${job.title || job.name}, the whole job`, over ? overall ?? 0 : overall);
-    setText(this.percent, percent(overall));
+    const moves = !over && job.state !== "QUEUED" && job.state !== "PAUSED";
+    setBar(this.bar, `${job.title || job.name}, the whole job`, moves ? overall : overall ?? 0);
+    this.percent.textContent = percent(overall);
     setText(this.message, job.message);
     setText(this.error, job.error);
     setText(this.notice, job.notice?.text ?? "");
@@ -295,10 +296,11 @@ class Card {
       row.root.dataset.state = step.state;
       row.root.classList.toggle("child", Boolean(step.parent));
       setText(row.title, step.title);
-      const still = isOver(job) || step.state !== "STARTED";
-      setBar(row.bar, step.title, still ? fraction ?? 0 : fraction);
-      setText(row.percent, done ? step.state.toLowerCase() : percent(fraction));
-      setText(row.note, [step.amount, step.message].filter(Boolean).join(" · "));
+      const moves = !isOver(job) && step.state === "STARTED";
+      setBar(row.bar, step.title, moves ? fraction : fraction ?? 0);
+      row.percent.textContent = done ? step.state.toLowerCase() : percent(fraction);
+      const message = step.message === job.message ? "" : step.message;
+      setText(row.note, [step.amount, message].filter(Boolean).join(" · "));
     }
   }
 
