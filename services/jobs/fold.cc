@@ -1,0 +1,96 @@
+#include "services/jobs/fold.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace milepost::jobs {
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+// Microseconds are enough for people and programs, and make shorter JSON than nanoseconds.
+void SetCommitTime(int64_t nanos, v1::ProgressEvent* event) {
+  event->mutable_commit_time()->set_seconds(nanos / kNanosPerSecond);
+  event->mutable_commit_time()->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond / 1000 * 1000));
+}
+
+// `known` (job first) and what the event adds to it; null if the event adds nothing.
+std::shared_ptr<std::vector<std::string>> Extended(const std::vector<std::string>& known, const v1::ProgressEvent& event) {
+  std::shared_ptr<std::vector<std::string>> extended;
+  for (const std::string& name : event.resources()) {
+    const auto& names = extended ? *extended : known;
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    if (!extended) extended = std::make_shared<std::vector<std::string>>(known);
+    extended->push_back(name);
+  }
+  return extended;
+}
+
+}  // namespace
+
+Verdict Fold::Apply(const Input& input) {
+  Verdict verdict;
+  bool fresh = true;
+  if (!input.producer.empty()) {
+    NumberMarks& numbers = producers_.FindOrAdd(input.producer, input.commit_nanos);
+    fresh = numbers.Add(input.number);
+    verdict.producer_mark = numbers.mark();
+  }
+  if (!fresh || input.event == nullptr || Repeats(input, &verdict)) return verdict;
+  Judge(input, &verdict);
+  if (!input.idempotency_key.empty()) {
+    if (Call* call = calls_.Find(input.idempotency_key, input.commit_nanos)) {
+      if (call->results.size() <= input.index) call->results.resize(input.index + 1);
+      call->results[input.index] = verdict;
+    }
+  }
+  return verdict;
+}
+
+bool Fold::Repeats(const Input& input, Verdict* verdict) {
+  if (input.idempotency_key.empty()) return false;
+  Call& call = calls_.FindOrAdd(input.idempotency_key, input.commit_nanos);
+  if (call.content.empty()) call.content = std::string(input.idempotency_content);
+  if (call.content != input.idempotency_content) {
+    verdict->status = absl::AlreadyExistsError(
+        "idempotency_key: was used within 24 h for a call with other events: choose a new key");
+    return true;
+  }
+  if (input.index >= call.results.size()) return false;
+  const Verdict& first = call.results[input.index];
+  if (first.seq == 0 && first.status.ok()) return false;  // a place that was not reached
+  verdict->seq = first.seq;
+  verdict->status = first.status;
+  return true;
+}
+
+void Fold::Judge(const Input& input, Verdict* verdict) {
+  v1::ProgressEvent& event = *input.event;
+  const Names* known = jobs_.Find(event.job(), input.commit_nanos);
+  Names names = known ? *known : std::make_shared<const std::vector<std::string>>(1, event.job());
+  if (Names extended = Extended(*names, event)) {
+    if (extended->size() - 1 > kMaxJobResources) {
+      verdict->status = absl::FailedPreconditionError(
+          absl::StrCat("resources: ", event.job(), " would have ", extended->size() - 1, " resources, at most ",
+                       kMaxJobResources, " may be named over the life of a job"));
+      return;
+    }
+    names = std::move(extended);
+  }
+  if (!known || *known != names) jobs_.FindOrAdd(event.job(), input.commit_nanos) = names;
+  event.mutable_resources()->Clear();
+  for (size_t i = 1; i < names->size(); ++i) event.add_resources((*names)[i]);
+  event.set_seq(input.seq);
+  SetCommitTime(input.commit_nanos, &event);
+  verdict->is_event = true;
+  verdict->seq = input.seq;
+  verdict->names = std::move(names);
+}
+
+uint64_t Fold::ProducerMark(absl::string_view producer) const {
+  const NumberMarks* numbers = producers_.Peek(producer);
+  return numbers == nullptr ? 0 : numbers->mark();
+}
+
+}  // namespace milepost::jobs

@@ -1,0 +1,85 @@
+// Fold: from records in their order to verdicts.
+//
+// Pure: the answer depends on the records so far and on nothing else, so every replica that folds the same log
+// comes to the same verdicts. It has no clock; time is the records' commit time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "milepost/v1/event.pb.h"
+#include "services/jobs/aged_table.h"
+#include "services/jobs/number_marks.h"
+
+namespace milepost::jobs {
+
+// Most sticky resources of one job.
+inline constexpr size_t kMaxJobResources = 16;
+// Most jobs, producers and remembered results of idempotent calls; past it the longest unused is forgotten.
+inline constexpr size_t kMaxJobs = 1'000'000;
+inline constexpr size_t kMaxProducers = 100'000;
+inline constexpr size_t kMaxIdempotencyKeys = 20'000;
+inline constexpr int64_t kDayNanos = int64_t{24} * 3600 * 1'000'000'000;
+// How long a job or a producer is remembered after its last record.
+inline constexpr int64_t kMemoryNanos = 7 * kDayNanos;
+// How long a repeated call gets its first answer.
+inline constexpr int64_t kIdempotencyNanos = kDayNanos;
+
+// A record in its place. The event is valid by itself (services/rpc/validate.h).
+struct Input {
+  uint64_t seq = 0;
+  int64_t commit_nanos = 0;               // never less than the record's before it
+  v1::ProgressEvent* event = nullptr;     // completed in place; null: only uses up the producer's number
+  absl::string_view producer;             // empty: none
+  uint64_t number = 0;                    // the producer's number, from 1
+  absl::string_view idempotency_key;      // empty: none
+  absl::string_view idempotency_content;  // digest of the call's events
+  size_t index = 0;                       // the event's place in the call
+};
+
+struct Verdict {
+  bool is_event = false;  // false: void; nobody sees it
+  // Why it is void. OK for a repetition of an event that is in the log.
+  absl::Status status;
+  uint64_t seq = 0;            // where the event is: the record's own place, or the first one's if repeated; or 0
+  uint64_t producer_mark = 0;  // the producer's contiguous mark after this record
+  // For an event: the job, then all sticky resources in force.
+  std::shared_ptr<const std::vector<std::string>> names;
+};
+
+// Not thread-safe.
+class Fold {
+ public:
+  Fold() = default;
+  Fold(const Fold&) = delete;
+
+  // Records come in order. An event gets its seq, commit_time and the resources in force.
+  Verdict Apply(const Input& input);
+
+  // The contiguous mark of a producer; 0 if it is not known.
+  uint64_t ProducerMark(absl::string_view producer) const;
+
+ private:
+  using Names = std::shared_ptr<const std::vector<std::string>>;
+
+  // What a call with an idempotency key got; empty places were not reached yet.
+  struct Call {
+    std::string content;
+    std::vector<Verdict> results;
+  };
+
+  // True if the verdict is given by an earlier call.
+  bool Repeats(const Input& input, Verdict* verdict);
+  void Judge(const Input& input, Verdict* verdict);
+
+  AgedTable<Names> jobs_{kMaxJobs, kMemoryNanos};
+  AgedTable<NumberMarks> producers_{kMaxProducers, kMemoryNanos};
+  AgedTable<Call> calls_{kMaxIdempotencyKeys, kIdempotencyNanos};
+};
+
+}  // namespace milepost::jobs
