@@ -1,0 +1,236 @@
+#include "services/hub/hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/cursor.h"
+#include "proto/contract/event_name.h"
+
+namespace milepost::hub {
+namespace {
+
+std::string ProgressKey(const v1::ProgressEvent& event) {
+  if (!event.has_progress()) return "";
+  const uint32_t attempt = event.has_attempt() ? event.attempt() : 1;
+  return absl::StrCat(event.job(), " ", attempt, " ", event.progress().step());  // a job's name holds no space
+}
+
+history::EventPtr Stored(const v1::ProgressEvent& event, int64_t commit_nanos,
+                         std::shared_ptr<const std::vector<std::string>> names) {
+  auto stored = std::make_shared<history::StoredEvent>();
+  stored->seq = event.seq();
+  stored->commit_nanos = commit_nanos;
+  stored->type = std::string(contract::EventName(event));
+  stored->progress_key = ProgressKey(event);
+  stored->names = std::move(names);
+  event.SerializeToString(&stored->bytes);
+  return stored;
+}
+
+}  // namespace
+
+Hub::Hub(history::History* history, std::string epoch)
+    : history_(history), epoch_(std::move(epoch)), head_(history->bounds().head) {}
+
+history::Entry Hub::Fold(uint64_t seq, int64_t commit_nanos, log::Record& record, log::Outcome* outcome) {
+  jobs::Input input{.seq = seq,
+                    .commit_nanos = commit_nanos,
+                    .event = record.event.get(),
+                    .producer = record.producer,
+                    .number = record.number,
+                    .index = record.index};
+  if (record.idempotency != nullptr) {
+    input.idempotency_key = record.idempotency->key;
+    input.idempotency_content = record.idempotency->content;
+  }
+  jobs::Verdict verdict;
+  {
+    const std::lock_guard lock(fold_mutex_);
+    verdict = fold_.Apply(input);
+  }
+  *outcome = {verdict.seq, std::move(verdict.status), verdict.producer_mark};
+  history::Entry entry{.seq = seq, .commit_nanos = commit_nanos};
+  if (verdict.is_event) entry.event = Stored(*record.event, commit_nanos, std::move(verdict.names));
+  return entry;
+}
+
+void Hub::Publish(std::span<const history::Entry> entries) {
+  if (entries.empty()) return;
+  std::vector<std::shared_ptr<Subscription>> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const history::Entry& entry : entries) {
+      if (entry.event == nullptr) continue;
+      for (const std::string& name : *entry.event->names) {
+        index_.ForEachCovering(name, [&](const Node& node) {
+          for (Subscription* subscription : node) {
+            if (subscription->Offer(entry.event)) woken.push_back(Find(subscription->id()));
+          }
+        });
+      }
+    }
+    head_.store(entries.back().seq, std::memory_order_release);
+  }
+  for (const auto& subscription : woken) subscription->wake_();
+  AnswerWaiting();
+}
+
+std::string Hub::CursorAt(uint64_t seq) const { return contract::FormatCursor(epoch_, seq); }
+
+Start Hub::Resolve(absl::string_view text) const {
+  // The head first: what is trimmed in between only makes the floor rise.
+  const uint64_t head = this->head();
+  const uint64_t floor = history_->bounds().floor;
+  if (text == contract::kLatest) return {head};
+  if (text == contract::kEarliest) return {std::min(floor, head)};
+  const auto cursor = contract::ParseCursor(text);
+  if (!cursor) return {head, v1::Reset::MALFORMED};
+  if (cursor->epoch != epoch_) return {head, v1::Reset::EPOCH};
+  if (cursor->seq > head) return {head, v1::Reset::FUTURE};
+  if (cursor->seq < floor) return {head, v1::Reset::EXPIRED};
+  return {cursor->seq};
+}
+
+uint64_t Hub::ProducerMark(absl::string_view producer) const {
+  const std::lock_guard lock(fold_mutex_);
+  return fold_.ProducerMark(producer);
+}
+
+std::shared_ptr<Subscription> Hub::Find(absl::string_view id) const {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : it->second;
+}
+
+void Hub::Register(absl::string_view name, Subscription* subscription) { index_[name].push_back(subscription); }
+
+void Hub::Unregister(absl::string_view name, Subscription* subscription) {
+  Node* node = index_.Find(name);
+  const auto it = std::find(node->begin(), node->end(), subscription);
+  std::swap(*it, node->back());
+  node->pop_back();
+  if (node->empty()) index_.Erase(name);
+}
+
+absl::StatusOr<std::shared_ptr<Subscription>> Hub::Subscribe(std::string id, const std::vector<std::string>& names,
+                                                             const std::string* cursor, SubscriptionOptions options,
+                                                             Subscription::Wake wake, Start* start) {
+  const std::lock_guard lock(mutex_);
+  if (by_id_.size() >= kMaxSubscriptions) {
+    return absl::ResourceExhaustedError(absl::StrCat("there are ", kMaxSubscriptions, " subscriptions: try later"));
+  }
+  // Under the lock, so that the head is the same for the start and for the list.
+  *start = cursor == nullptr ? Start{head()} : Resolve(*cursor);
+  auto subscription =
+      std::make_shared<Subscription>(this, std::move(id), start->position, std::move(options), std::move(wake));
+  subscription->tail_from_ = head();
+  for (const std::string& name : names) {
+    if (subscription->names_.Contains(name)) continue;
+    subscription->names_.Add(name);
+    Register(name, subscription.get());
+  }
+  by_id_.emplace(subscription->id(), subscription);
+  return subscription;
+}
+
+void Hub::Close(const std::shared_ptr<Subscription>& subscription) {
+  const std::lock_guard names_lock(subscription->names_mutex_);
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(subscription->closed_, true)) return;
+  subscription->names_.ForEach([&](absl::string_view name) { Unregister(name, subscription.get()); });
+  by_id_.erase(subscription->id());
+}
+
+absl::Status Hub::Update(absl::string_view id, uint64_t revision, const std::vector<std::string>& add,
+                         const std::vector<std::string>& remove) {
+  std::shared_ptr<Subscription> subscription;
+  {
+    const std::lock_guard lock(mutex_);
+    subscription = Find(id);
+  }
+  const absl::Status not_found = absl::NotFoundError("subscription_id: no such subscription: subscribe anew");
+  if (subscription == nullptr) return not_found;
+  bool wake = false;
+  {
+    const std::lock_guard names_lock(subscription->names_mutex_);
+    history::NameSet& names = subscription->names_;
+    if (revision <= subscription->revision_) return absl::OkStatus();
+    if (names.size() + add.size() > kMaxCarriedNames) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("add: a subscription carries at most ", kMaxCarriedNames, " names: open another one"));
+    }
+    if (subscription->MarksFull()) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("revision: ", kMaxWaitingMarks, " changes wait for the reader to take them: read first"));
+    }
+    const std::lock_guard lock(mutex_);
+    if (subscription->closed_) return not_found;
+    subscription->revision_ = revision;
+    const uint64_t from = head() + 1;
+    for (const std::string& name : remove) {
+      if (names.Remove(name)) Unregister(name, subscription.get());
+    }
+    for (const std::string& name : add) {
+      if (!names.Contains(name)) Register(name, subscription.get());
+      names.Add(name, from);
+    }
+    wake = subscription->Mark({revision, from});
+  }
+  if (wake) subscription->wake_();
+  return absl::OkStatus();
+}
+
+void Hub::WaitFor(uint64_t seq, int64_t deadline_nanos, std::function<void(bool)> done) {
+  if (seq <= head()) return done(true);
+  bool full = false;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    full = waiting_.size() >= kMaxWaiting;
+    if (!full) waiting_.emplace(seq, Waiting{deadline_nanos, done});
+  }
+  if (full) return done(false);
+  // After it is in the list: a batch that was published in between did not see it there.
+  AnswerWaiting();
+}
+
+void Hub::AnswerWaiting() {
+  std::vector<Waiting> ready;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    const auto end = waiting_.upper_bound(head());
+    for (auto it = waiting_.begin(); it != end; ++it) ready.push_back(std::move(it->second));
+    waiting_.erase(waiting_.begin(), end);
+  }
+  for (const Waiting& waiting : ready) waiting.done(true);
+}
+
+void Hub::Tick(int64_t now_nanos) {
+  std::vector<std::shared_ptr<Subscription>> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, subscription] : by_id_) {
+      if (subscription->Refresh(head())) woken.push_back(subscription);
+    }
+  }
+  for (const auto& subscription : woken) subscription->wake_();
+  std::vector<Waiting> overdue;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (it->second.deadline_nanos > now_nanos) {
+        ++it;
+        continue;
+      }
+      overdue.push_back(std::move(it->second));
+      it = waiting_.erase(it);
+    }
+  }
+  for (const Waiting& waiting : overdue) waiting.done(false);
+}
+
+size_t Hub::subscriptions() const {
+  const std::lock_guard lock(mutex_);
+  return by_id_.size();
+}
+
+}  // namespace milepost::hub

@@ -1,0 +1,113 @@
+// Hub: where records become events and events find their readers.
+//
+// It is the engine's pipeline (fold, then publish) and the register of subscriptions. An event costs one
+// look-up for each of its names and one step for each subscription that wants it, however many there are.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "milepost/v1/event_service.pb.h"
+#include "proto/contract/pattern_index.h"
+#include "services/history/history.h"
+#include "services/hub/subscription.h"
+#include "services/jobs/fold.h"
+#include "services/log/log.h"
+
+namespace milepost::hub {
+
+// Most subscriptions at a time.
+inline constexpr size_t kMaxSubscriptions = 10'000;
+// Most calls that wait for the log to reach a place.
+inline constexpr size_t kMaxWaiting = 10'000;
+
+// Where a cursor leads.
+struct Start {
+  uint64_t position = 0;
+  // Not RESET_UNSPECIFIED: the cursor cannot be honoured; `position` is the head and snapshots are due.
+  v1::Reset::Reason reset = v1::Reset::REASON_UNSPECIFIED;
+};
+
+// Thread-safe. mutex_ guards the register and is held while a batch is offered; no callback runs under it.
+class Hub : public log::Pipeline {
+ public:
+  // `history` must outlive the hub. `epoch`: 8 characters [a-z0-9] that name this log.
+  Hub(history::History* history, std::string epoch);
+
+  // The engine's side; one thread at a time.
+  history::Entry Fold(uint64_t seq, int64_t commit_nanos, log::Record& record, log::Outcome* outcome) override;
+  void Publish(std::span<const history::Entry> entries) override;
+
+  // The newest record that readers may see. All events up to it have been offered to their subscriptions.
+  uint64_t head() const { return head_.load(std::memory_order_acquire); }
+  const history::History& history() const { return *history_; }
+  std::string CursorAt(uint64_t seq) const;
+
+  // Where a cursor or one of the words "earliest" and "latest" leads.
+  Start Resolve(absl::string_view cursor) const;
+
+  // The contiguous mark of a producer; 0 if it is not known.
+  uint64_t ProducerMark(absl::string_view producer) const;
+
+  // A subscription to valid `names` from `cursor` on; null: from the head. `start` tells where that led.
+  // Close it in the end. RESOURCE_EXHAUSTED if there are too many.
+  absl::StatusOr<std::shared_ptr<Subscription>> Subscribe(std::string id, const std::vector<std::string>& names,
+                                                          const std::string* cursor, SubscriptionOptions options,
+                                                          Subscription::Wake wake, Start* start);
+  void Close(const std::shared_ptr<Subscription>& subscription);
+
+  // Changes the set of a subscription. NOT_FOUND, or RESOURCE_EXHAUSTED if it would carry too many names.
+  absl::Status Update(absl::string_view id, uint64_t revision, const std::vector<std::string>& add,
+                      const std::vector<std::string>& remove);
+
+  // Calls `done(true)` when the head is at `seq` or past it, at once if it is; or `done(false)` when a Tick finds
+  // `deadline_nanos` passed or if too many wait.
+  void WaitFor(uint64_t seq, int64_t deadline_nanos, std::function<void(bool)> done);
+
+  // Once a second or so: refreshes the positions of idle subscriptions, and ends waits that are overdue.
+  void Tick(int64_t now_nanos);
+
+  size_t subscriptions() const;
+
+ private:
+  using Node = absl::InlinedVector<Subscription*, 1>;
+  struct Waiting {
+    int64_t deadline_nanos;
+    std::function<void(bool)> done;
+  };
+
+  // Both want mutex_ to be held.
+  void Register(absl::string_view name, Subscription* subscription);
+  void Unregister(absl::string_view name, Subscription* subscription);
+  std::shared_ptr<Subscription> Find(absl::string_view id) const;
+  void AnswerWaiting();
+
+  history::History* const history_;
+  const std::string epoch_;
+  std::atomic<uint64_t> head_;
+
+  mutable std::mutex fold_mutex_;  // the engine folds in order; the mutex is for those who ask for marks
+  jobs::Fold fold_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  contract::PatternIndex<Node> index_;
+  absl::flat_hash_map<std::string, std::shared_ptr<Subscription>> by_id_;
+
+  std::mutex waiting_mutex_;
+  std::multimap<uint64_t, Waiting> waiting_;  // by sequence; guarded by waiting_mutex_
+};
+
+}  // namespace milepost::hub
