@@ -1,0 +1,31 @@
+// Options of milepost-eventd: one plain struct, read once from the flags.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace milepost::eventd {
+
+struct Options {
+  std::string listen = "127.0.0.1:7070";        // ADDRESS:PORT; port 0 picks one
+  std::string log = "memory";                   // where events are kept
+  size_t retention_bytes = size_t{256} << 20;   // memory that kept events may take
+  std::chrono::seconds retention_age{24 * 3600};  // how long events are kept
+  std::chrono::milliseconds drain{8000};        // how long calls under way may take when stopping
+  bool json_log = false;                        // log lines as JSON
+};
+
+// The options that the flags give, within their limits. INVALID_ARGUMENT for what cannot be meant.
+absl::StatusOr<Options> OptionsFromFlags();
+
+// Brings what is out of range to the nearest limit.
+void Clamp(Options* options);
+
+// All of them in one line, for the start of the log.
+std::string Describe(const Options& options);
+
+}  // namespace milepost::eventd

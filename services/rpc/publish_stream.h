@@ -1,0 +1,85 @@
+// PublishStreamReactor: one worker's stream.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "absl/status/status.h"
+#include "milepost/v1/event_service.pb.h"
+#include "services/rpc/context.h"
+#include "services/rpc/envelope.pb.h"
+
+namespace milepost::rpc {
+
+// Reads batches, appends what is valid, and tells the producer the cumulative ack. Acks that gather while a write
+// is under way leave as one.
+//
+// Lives from Start until OnDone, and beyond while an append is under way: it owns itself, and the log's callback
+// owns it too. Reactions and callbacks run on any thread, also at the same time; mutex_ guards the state and is
+// never held while gRPC or the log is called. Whoever sets busy_ may write or finish, and nobody else, so nothing is
+// started on a call that is over.
+class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                             public Stream,
+                             public std::enable_shared_from_this<PublishStreamReactor> {
+ public:
+  static PublishStreamReactor* Start(const Context* context, grpc::CallbackServerContext* call);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  void Tick(int64_t now_nanos) override;
+  void Drain() override;
+
+  // Reads nothing more; ends with `status` when what was read is answered.
+  void End(absl::Status status);
+
+ private:
+  PublishStreamReactor(const Context* context, grpc::CallbackServerContext* call) : context_(context), call_(call) {}
+
+  absl::Status Handle();
+  absl::Status HandleHello(const std::string& bytes);
+  absl::Status HandleBatch(const envelope::PublishStreamRequest::Batch& batch);
+  absl::Status CheckBatch(uint64_t first, uint64_t count);
+  void Append(const envelope::PublishStreamRequest::Batch& batch);
+  void OnAppended(const std::vector<v1::PublishStreamResponse::Rejection>& invalid, uint64_t first,
+                  const std::vector<log::Outcome>& outcomes);
+  void Reject(uint64_t number, const absl::Status& status);
+  void Pump();
+  bool TakeReply();  // wants mutex_ to be held
+
+  const Context* const context_;
+  grpc::CallbackServerContext* const call_;
+  std::shared_ptr<PublishStreamReactor> self_;  // until OnDone
+
+  // Touched by the reading reaction only, of which there is one at a time:
+  grpc::ByteBuffer read_;
+  bool greeted_ = false;
+
+  // Owned by whoever has set busy_:
+  grpc::ByteBuffer write_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  std::string producer_;             // empty before hello
+  uint64_t acked_ = 0;
+  bool numbered_ = false;            // the producer's numbers have a beginning
+  v1::PublishStreamResponse reply_;  // what is to be told next
+  bool reply_due_ = false;
+  bool read_paused_ = false;         // the producer does not take its rejections
+  size_t in_flight_ = 0;             // appends that are not answered
+  bool busy_ = false;                // a write is under way, or the call is finished
+  bool cancelled_ = false;
+  std::optional<absl::Status> end_;  // how to end when all is answered
+  int64_t write_started_nanos_ = 0;  // 0: no write is under way
+};
+
+}  // namespace milepost::rpc

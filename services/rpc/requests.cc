@@ -1,0 +1,41 @@
+#include "services/rpc/requests.h"
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/event_name.h"
+#include "proto/contract/resource.h"
+#include "services/rpc/context.h"
+
+namespace milepost::rpc {
+
+absl::StatusOr<history::TypeSet> ParseTypes(const google::protobuf::RepeatedPtrField<std::string>& types) {
+  if (static_cast<size_t>(types.size()) > kMaxTypes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("types: ", types.size(), " names, at most ", kMaxTypes, " are allowed"));
+  }
+  history::TypeSet set;
+  for (const std::string& type : types) {
+    if (!contract::IsEventName(type)) {
+      return absl::InvalidArgumentError(absl::StrCat("types: ", contract::Quoted(type),
+                                                     " is no event name: it must match [a-z][a-z0-9-]{0,63}"));
+    }
+    set.insert(type);
+  }
+  return set;
+}
+
+v1::Reset MakeReset(const hub::Hub& hub, v1::Reset::Reason reason) {
+  v1::Reset reset;
+  reset.set_reason(reason);
+  reset.set_oldest(hub.CursorAt(hub.history().bounds().floor));
+  return reset;
+}
+
+v1::Snapshot MakeSnapshot(const hub::Hub& hub, absl::string_view resource, uint64_t position) {
+  v1::Snapshot snapshot;
+  snapshot.set_resource(std::string(resource));
+  snapshot.set_cursor(hub.CursorAt(position));
+  snapshot.mutable_counts();
+  return snapshot;
+}
+
+}  // namespace milepost::rpc

@@ -1,0 +1,167 @@
+#include "services/rpc/subscribe.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "milepost/v1/event_service.pb.h"
+#include "proto/contract/event_name.h"
+#include "services/rpc/random_id.h"
+#include "services/rpc/requests.h"
+#include "services/rpc/wire.h"
+
+namespace milepost::rpc {
+
+SubscribeReactor* SubscribeReactor::Start(const Context* context, grpc::CallbackServerContext* call,
+                                          const grpc::ByteBuffer& request) {
+  auto reactor = std::shared_ptr<SubscribeReactor>(new SubscribeReactor(context, call));
+  reactor->self_ = reactor;
+  if (!context->streams->Add(reactor)) {
+    reactor->Drain();
+  } else if (absl::Status status = reactor->Open(request); !status.ok()) {
+    reactor->End(std::move(status));
+  } else {
+    reactor->Pump();
+  }
+  return reactor.get();
+}
+
+absl::Status SubscribeReactor::Open(const grpc::ByteBuffer& bytes) {
+  v1::SubscribeRequest request;
+  if (absl::Status status = Parse(bytes, &request); !status.ok()) return status;
+  const std::vector<std::string> names(request.resources().begin(), request.resources().end());
+  if (absl::Status status = ValidateNames(names, kMaxRequestNames, "resources"); !status.ok()) return status;
+  auto types = ParseTypes(request.types());
+  if (!types.ok()) return types.status();
+
+  hub::Start start;
+  auto subscription = context_->hub->Subscribe(
+      RandomId(), names, request.has_cursor() ? &request.cursor() : nullptr,
+      {.types = *std::move(types), .latest_progress = request.progress() == v1::SubscribeRequest::LATEST},
+      [weak = weak_from_this()] {
+        if (const auto reactor = weak.lock()) reactor->Pump();
+      },
+      &start);
+  if (!subscription.ok()) return subscription.status();
+  subscription_ = *std::move(subscription);
+
+  v1::SubscribeResponse first;
+  first.set_subscription_id(subscription_->id());
+  first.set_position(context_->hub->CursorAt(start.position));
+  if (start.reset != v1::Reset::REASON_UNSPECIFIED) *first.mutable_reset() = MakeReset(*context_->hub, start.reset);
+  if (first.has_reset() || (request.snapshot() && !request.has_cursor())) {
+    QueueWithSnapshots(std::move(first), start.position);
+  } else {
+    queued_.push_back(Serialize(first));
+  }
+  return absl::OkStatus();
+}
+
+// `message`, and snapshots of all that is carried, in messages of a bounded size.
+void SubscribeReactor::QueueWithSnapshots(v1::SubscribeResponse message, uint64_t position) {
+  size_t size = 0;
+  for (const std::string& name : subscription_->Names()) {
+    v1::Snapshot snapshot = MakeSnapshot(*context_->hub, name, position);
+    size += snapshot.ByteSizeLong();
+    if (size > kMaxResponseBytes) {
+      queued_.push_back(Serialize(message));
+      message.Clear();
+      size = 0;
+    }
+    *message.add_snapshots() = std::move(snapshot);
+  }
+  queued_.push_back(Serialize(message));
+}
+
+// The next message, if there is one.
+bool SubscribeReactor::FillWrite() {
+  if (queued_.empty()) {
+    const hub::Batch batch = subscription_->Take(kMaxResponseBytes);
+    if (batch.empty()) return false;
+    v1::SubscribeResponse response;
+    response.set_position(context_->hub->CursorAt(batch.position));
+    for (const hub::Applied& applied : batch.applied) {
+      auto* told = response.add_applied();
+      told->set_revision(applied.revision);
+      told->set_from(applied.from);
+    }
+    if (!batch.expired) {
+      write_ = WithEvents(response, v1::SubscribeResponse::kEventsFieldNumber, batch.events);
+      return true;
+    }
+    *response.mutable_reset() = MakeReset(*context_->hub, v1::Reset::EXPIRED);
+    QueueWithSnapshots(std::move(response), batch.position);
+  }
+  write_ = std::move(queued_.front());
+  queued_.pop_front();
+  return true;
+}
+
+// Writes what there is, and does so again as long as wakes come; finishes when the end has come.
+void SubscribeReactor::Pump() {
+  while (true) {
+    std::optional<absl::Status> end;
+    {
+      const std::lock_guard lock(mutex_);
+      if (finished_) return;
+      if (busy_) {
+        again_ = true;
+        return;
+      }
+      busy_ = true;
+      again_ = false;
+      end = end_;
+      finished_ = end.has_value();
+    }
+    if (end) return Finish(ToGrpc(*end));
+    if (FillWrite()) {
+      {
+        const std::lock_guard lock(mutex_);
+        write_started_nanos_ = context_->clock();
+      }
+      return StartWrite(&write_);
+    }
+    const std::lock_guard lock(mutex_);
+    busy_ = false;
+    if (!again_ && !end_) return;
+  }
+}
+
+void SubscribeReactor::OnWriteDone(bool ok) {
+  {
+    const std::lock_guard lock(mutex_);
+    busy_ = false;
+    write_started_nanos_ = 0;
+    if (!ok && !end_) end_ = absl::CancelledError("the reader is gone");
+  }
+  Pump();
+}
+
+void SubscribeReactor::OnCancel() { End(absl::CancelledError("the reader is gone")); }
+
+void SubscribeReactor::Drain() {
+  End(absl::UnavailableError("the service is stopping: subscribe again from your position"));
+}
+
+void SubscribeReactor::End(absl::Status status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = std::move(status);
+  }
+  Pump();
+}
+
+void SubscribeReactor::Tick(int64_t now_nanos) {
+  const std::lock_guard lock(mutex_);
+  if (write_started_nanos_ == 0 || now_nanos - write_started_nanos_ < kWriteDeadlineNanos) return;
+  // Under the lock: the write is under way, so the call is not over. Cancelling runs no reaction on this thread.
+  call_->TryCancel();
+}
+
+void SubscribeReactor::OnDone() {
+  context_->streams->Remove(this);
+  if (subscription_ != nullptr) context_->hub->Close(subscription_);
+  self_.reset();
+}
+
+}  // namespace milepost::rpc
