@@ -7,6 +7,9 @@
 add_library(milepost_options INTERFACE)
 target_compile_options(milepost_options INTERFACE -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers)
 target_include_directories(milepost_options INTERFACE ${PROJECT_SOURCE_DIR})
+# On every compile line: -pthread defines a macro, and precompiled headers only fit where the macros are the same.
+target_compile_options(milepost_options INTERFACE -pthread)
+target_link_options(milepost_options INTERFACE -pthread)
 
 if(MILEPOST_SANITIZE)
   target_compile_options(milepost_options INTERFACE -fsanitize=${MILEPOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
