@@ -19,8 +19,9 @@ class ResponseSink {
   virtual Socket TakeSocket() = 0;
   virtual ConnectionSlot TakeSlot() = 0;
   virtual void OnClientGone(std::function<void()> callback) = 0;
-  // The responder was destroyed and nothing had been called. Any thread.
-  virtual void Dropped() = 0;
+  // The responder was destroyed and nothing had been called. Any thread: `self`, which is this, is for taking along
+  // to the right one.
+  virtual void Dropped(std::shared_ptr<ResponseSink> self) = 0;
 };
 
 // Move-only. Exactly one of Respond and TakeSocket is called, once, on the thread of the request's loop, while
