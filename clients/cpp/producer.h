@@ -1,0 +1,55 @@
+// A worker's way to tell about its jobs.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "clients/cpp/outbox.h"
+#include "milepost/v1/event.pb.h"
+#include "milepost/v1/event_service.pb.h"
+
+namespace milepost::client {
+
+struct ProducerOptions {
+  // HOST:PORT of the event service.
+  std::string address = "127.0.0.1:7070";
+  // How long this producer may be silent before the service takes its jobs for stalled; 1 s to 1 h. It renews by itself.
+  std::chrono::milliseconds lease = std::chrono::seconds(30);
+  // How much it keeps while the service is away.
+  SpoolLimits limits;
+  // Called with requests of the service (cancel, pause, …) on the producer's own thread; may publish. Absent: ignored.
+  std::function<void(const v1::PublishStreamResponse::Command&)> on_command;
+};
+
+// Publishes events in order over one stream, which it opens again, with growing pauses, as often as it breaks. An event
+// that was sent is sent again until the service has it in its log; it is stored once. While the service is away events
+// are kept up to `limits`; past them the least important are dropped and counted.
+// Owned by the application, one for a process; not to be carried over a fork. Thread-safe by the mutex of its outbox.
+class Producer {
+ public:
+  explicit Producer(ProducerOptions options);
+  // Like Close with no time.
+  ~Producer();
+
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  // Takes an event and returns at once. An event that can never be sent (over 64 KiB, not UTF-8) counts as rejected.
+  void Publish(v1::ProgressEvent event);
+
+  // Waits until every event so far is in the log or rejected. False: `timeout` came first, or it never will be.
+  bool Flush(std::chrono::nanoseconds timeout);
+
+  // Flushes, ends the stream and tells what became of the events. Publish does nothing afterwards.
+  ProducerReport Close(std::chrono::nanoseconds timeout);
+
+  ProducerReport Report() const;
+
+ private:
+  class Driver;
+  std::unique_ptr<Driver> driver_;
+};
+
+}  // namespace milepost::client
