@@ -1,0 +1,24 @@
+// The subcommands of `milepost`: each is given the words after its name and answers with the exit status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace milepost::tool {
+
+inline constexpr absl::string_view kDefaultAddress = "127.0.0.1:7070";
+
+// Exit statuses (design: 0 as asked, 1 failure, 2 bad flags).
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+
+int PublishMain(const std::vector<std::string>& args);
+int RunMain(const std::vector<std::string>& args);
+
+// Says on standard error what is wrong and where to read more.
+int BadUsage(absl::string_view subcommand, const absl::Status& status);
+
+}  // namespace milepost::tool
