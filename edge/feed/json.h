@@ -1,0 +1,27 @@
+// Protobuf's JSON mapping of what browsers get. Pure functions; safe from any thread.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "milepost/v1/event.pb.h"
+#include "milepost/v1/event_service.pb.h"
+
+namespace milepost::edge::feed {
+
+// `event` in protobuf's JSON mapping, on one line. Hot kinds are written by hand and are equal, byte for byte,
+// to what the library writes. An event that the mapping cannot express (the service lets none in) gives its
+// job and seq alone.
+std::string EventJson(const v1::ProgressEvent& event);
+
+// `message` in protobuf's JSON mapping, on one line; "{}" if the mapping cannot express it.
+std::string MessageJson(const google::protobuf::Message& message);
+
+// The data of a snapshot frame, on one line, with all members: {"type":"snapshot","resource":…,"more":false}.
+std::string SnapshotJson(const v1::Snapshot& snapshot);
+
+// Appends `text` (valid UTF-8) as a JSON string with its quotes, escaped as protobuf's JSON mapping does.
+void AppendJsonString(absl::string_view text, std::string& out);
+
+}  // namespace milepost::edge::feed
