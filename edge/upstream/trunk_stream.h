@@ -1,0 +1,74 @@
+// One Subscribe call: the stream that brings a loop its events.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "edge/feed/frame_cache.h"
+#include "edge/feed/source.h"
+#include "edge/upstream/calls.h"
+#include "milepost/v1/event_service.grpc.pb.h"
+
+namespace milepost::edge::upstream {
+
+// A message of the trunk, with its events encoded.
+struct TrunkMessage {
+  std::optional<std::string> subscription_id;
+  std::vector<feed::FramePtr> frames;
+  std::optional<contract::Cursor> position;
+  std::vector<v1::SubscribeResponse::Applied> applied;
+  std::optional<v1::Reset> reset;
+};
+
+// A callback reactor. Messages are parsed and encoded on gRPC's threads and handled on the loop's; the next one
+// is read when the loop asks for it, so that a busy loop makes the service gather events into larger batches
+// instead of piling messages up here. Keeps itself alive until OnDone.
+class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
+                          public std::enable_shared_from_this<TrunkStream> {
+ public:
+  // Both are called on the loop's thread. After `on_done` nothing more is called.
+  struct Callbacks {
+    absl::AnyInvocable<void(TrunkMessage)> on_message;
+    absl::AnyInvocable<void(grpc::Status)> on_done;
+  };
+
+  // Starts the call.
+  static std::shared_ptr<TrunkStream> Start(v1::EventService::Stub& stub, v1::SubscribeRequest request,
+                                            Callbacks callbacks, feed::LoopExecutor& loop, feed::FrameCache& cache,
+                                            Calls& calls);
+
+  // Loop's thread: the last message has been handled. Must be called once for each, also after Cancel.
+  void ReadNext();
+  // Any thread. on_done follows.
+  void Cancel() { context_.TryCancel(); }
+  // Cancels when the loop no longer runs and so will not call ReadNext. Any thread.
+  void Abandon();
+
+  void OnReadDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+ private:
+  TrunkStream(v1::SubscribeRequest request, Callbacks callbacks, feed::LoopExecutor& loop, feed::FrameCache& cache,
+              Calls& calls);
+  TrunkMessage Encode();
+
+  std::mutex mutex_;
+  bool reading_ = true;     // guarded by mutex_: a read is under way
+  bool abandoned_ = false;  // guarded by mutex_
+
+  std::shared_ptr<TrunkStream> self_;  // until OnDone
+  grpc::ClientContext context_;
+  const v1::SubscribeRequest request_;
+  v1::SubscribeResponse response_;
+  std::shared_ptr<Callbacks> callbacks_;  // shared with what was posted to the loop
+  feed::LoopExecutor& loop_;
+  feed::FrameCache& cache_;
+  Calls& calls_;
+  std::string epoch_;  // of the newest position
+};
+
+}  // namespace milepost::edge::upstream
