@@ -1,10 +1,88 @@
 #include "edge/feed/json.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
+#include "edge/feed/json_writer.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace milepost::edge::feed {
 namespace {
+
+// The years that the mapping can write.
+bool InRange(const google::protobuf::Timestamp& time) {
+  return time.seconds() >= -62'135'596'800 && time.seconds() <= 253'402'300'799 && time.nanos() >= 0 &&
+         time.nanos() <= 999'999'999;
+}
+
+bool InRange(const google::protobuf::Duration& duration) {
+  return std::abs(duration.seconds()) <= 315'576'000'000 && std::abs(duration.nanos()) <= 999'999'999 &&
+         (duration.seconds() <= 0 || duration.nanos() >= 0) && (duration.seconds() >= 0 || duration.nanos() <= 0);
+}
+
+bool IsHot(const v1::ProgressEvent& event) {
+  const bool kind = event.has_progress() || (event.has_output() && event.output().has_line());
+  if (!kind || event.has_metadata() || (event.has_overall() && !std::isfinite(event.overall()))) return false;
+  if ((event.has_time() && !InRange(event.time())) || (event.has_commit_time() && !InRange(event.commit_time())) ||
+      (event.has_eta() && !InRange(event.eta()))) {
+    return false;
+  }
+  const v1::StepProgress& progress = event.progress();
+  return std::isfinite(progress.fraction()) && std::isfinite(progress.done()) && std::isfinite(progress.total());
+}
+
+void WriteProgress(const v1::StepProgress& progress, std::string& out) {
+  JsonObject json(out);
+  if (!progress.step().empty()) json.String("step", progress.step());
+  if (progress.has_fraction()) json.Number("fraction", progress.fraction());
+  if (progress.has_done()) json.Number("done", progress.done());
+  if (progress.has_total()) json.Number("total", progress.total());
+  if (progress.has_unit()) json.String("unit", progress.unit());
+  if (progress.has_message()) json.String("message", progress.message());
+  json.Close();
+}
+
+void WriteLine(const v1::Output::Line& line, std::string& out) {
+  JsonObject output(out);
+  JsonObject json(output.Member("line"));
+  if (line.has_stream()) json.String("stream", line.stream());
+  if (!line.text().empty()) json.String("text", line.text());
+  json.Close();
+  output.Close();
+}
+
+// Progress and lines of output are nearly all of the traffic.
+std::string HotEventJson(const v1::ProgressEvent& event) {
+  std::string out;
+  out.reserve(256);
+  JsonObject json(out);
+  if (!event.job().empty()) json.String("job", event.job());
+  if (event.has_seq()) json.Number64("seq", event.seq());
+  if (!event.resources().empty()) {
+    std::string& list = json.Member("resources");
+    char separator = '[';
+    for (const std::string& resource : event.resources()) {
+      list.push_back(separator);
+      AppendJsonString(resource, list);
+      separator = ',';
+    }
+    list.push_back(']');
+  }
+  if (event.has_time()) json.Time("time", event.time());
+  if (event.has_commit_time()) json.Time("commitTime", event.commit_time());
+  if (event.has_attempt()) json.Number("attempt", event.attempt());
+  if (event.has_correlation_id()) json.String("correlationId", event.correlation_id());
+  if (event.has_traceparent()) json.String("traceparent", event.traceparent());
+  if (event.has_progress()) {
+    WriteProgress(event.progress(), json.Member("progress"));
+  } else {
+    WriteLine(event.output().line(), json.Member("output"));
+  }
+  if (event.has_overall()) json.Number("overall", event.overall());
+  if (event.has_eta()) json.Duration("eta", event.eta());
+  json.Close();
+  return out;
+}
 
 std::string JsonString(absl::string_view text) {
   std::string json;
@@ -21,6 +99,7 @@ std::string MessageJson(const google::protobuf::Message& message) {
 }
 
 std::string EventJson(const v1::ProgressEvent& event) {
+  if (IsHot(event)) return HotEventJson(event);
   std::string json;
   if (google::protobuf::util::MessageToJsonString(event, &json).ok()) return json;
   v1::ProgressEvent rest;
@@ -40,46 +119,6 @@ std::string SnapshotJson(const v1::Snapshot& snapshot) {
                       JsonString(snapshot.cursor()), R"(,"jobs":[)", jobs, R"(],"counts":{"byState":{)", by_state,
                       R"(},"total":)", snapshot.counts().total(), R"(},"more":)", snapshot.more() ? "true" : "false",
                       "}");
-}
-
-void AppendJsonString(absl::string_view text, std::string& out) {
-  constexpr char kHex[] = "0123456789abcdef";
-  out.push_back('"');
-  for (size_t i = 0; i < text.size(); ++i) {
-    const unsigned char c = text[i];
-    switch (c) {
-      case '"':
-        out.append("\\\"");
-        break;
-      case '\\':
-        out.append("\\\\");
-        break;
-      case '\b':
-        out.append("\\b");
-        break;
-      case '\f':
-        out.append("\\f");
-        break;
-      case '\n':
-        out.append("\\n");
-        break;
-      case '\r':
-        out.append("\\r");
-        break;
-      case '\t':
-        out.append("\\t");
-        break;
-      default:
-        if (c < 0x20 || c == 0x7f || c == '<' || c == '>') {
-          out.append("\\u00");
-          out.push_back(kHex[c >> 4]);
-          out.push_back(kHex[c & 15]);
-        } else {
-          out.push_back(c);
-        }
-    }
-  }
-  out.push_back('"');
 }
 
 }  // namespace milepost::edge::feed

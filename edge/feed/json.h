@@ -21,7 +21,4 @@ std::string MessageJson(const google::protobuf::Message& message);
 // The data of a snapshot frame, on one line, with all members: {"type":"snapshot","resource":…,"more":false}.
 std::string SnapshotJson(const v1::Snapshot& snapshot);
 
-// Appends `text` (valid UTF-8) as a JSON string with its quotes, escaped as protobuf's JSON mapping does.
-void AppendJsonString(absl::string_view text, std::string& out);
-
 }  // namespace milepost::edge::feed

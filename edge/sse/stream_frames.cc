@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "edge/feed/frame.h"
-#include "edge/feed/json.h"
+#include "edge/feed/json_writer.h"
 
 namespace milepost::edge::sse {
 namespace {
