@@ -10,11 +10,13 @@ namespace {
 constexpr absl::string_view kHelp = R"(milepost: progress of long-running jobs, live
 
   milepost run -- make -j8                     run a command and report it as a job
+  milepost watch job:42                        see how far a job is
+  milepost watch --json user:7 | jq .          every event of a resource as JSON
   milepost publish --job=job:42 --step=build --fraction=0.4 --message='4 of 10'
   milepost publish --job=job:42 --completed
   milepost publish < events.jsonl              one event in JSON per line
 
-Subcommands: publish, run. milepost SUBCOMMAND --help tells more.
+Subcommands: publish, run, watch. milepost SUBCOMMAND --help tells more.
 )";
 
 int Main(const std::vector<std::string>& args) {
@@ -25,11 +27,12 @@ int Main(const std::vector<std::string>& args) {
   const std::vector<std::string> rest(args.begin() + 1, args.end());
   if (args[0] == "run") return RunMain(rest);
   if (args[0] == "publish") return PublishMain(rest);
+  if (args[0] == "watch") return WatchMain(rest);
   if (args[0] == "--help" || args[0] == "-h" || args[0] == "help") {
     std::cout << kHelp;
     return 0;
   }
-  std::cerr << "milepost: no subcommand " << contract::Quoted(args[0]) << "; there are publish and run (milepost --help)\n";
+  std::cerr << "milepost: no subcommand " << contract::Quoted(args[0]) << "; there are publish, run and watch (milepost --help)\n";
   return kExitUsage;
 }
 
