@@ -5,18 +5,18 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/match.h"
-#include "google/protobuf/stubs/logging.h"
 #include "services/eventd/eventd.h"
+#include "services/eventd/logging.h"
 #include "services/eventd/options.h"
 
 namespace {
@@ -33,12 +33,26 @@ constexpr char kUsage[] =
 // A stuck stop must not look like a healthy server: after this many seconds the process ends anyway.
 constexpr unsigned kStopLimitSeconds = 10;
 
-void SetUpLog(bool json) {
-  auto logger = spdlog::stderr_logger_mt("eventd");
-  // Messages are ours and hold no quote or control character that is not escaped.
-  logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})"
-                           : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_default_logger(std::move(logger));
+// Abseil ends the process with 1 for bad flags and for --help. What its exit is to be instead.
+bool parsing_flags = false;
+bool help_asked = false;
+
+void CorrectExitStatus() {
+  if (!parsing_flags) return;
+  std::fflush(stdout);
+  _exit(help_asked ? 0 : 2);
+}
+
+std::vector<char*> ParseFlags(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view flag(argv[i]);
+    help_asked |= absl::StartsWith(flag, "--help") || absl::StartsWith(flag, "-help") || flag == "--version";
+  }
+  std::atexit(CorrectExitStatus);
+  parsing_flags = true;
+  std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  parsing_flags = false;
+  return rest;
 }
 
 absl::FlagsUsageConfig UsageConfig() {
@@ -54,10 +68,10 @@ absl::FlagsUsageConfig UsageConfig() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace milepost;
+  namespace eventd = milepost::eventd;
   absl::SetFlagsUsageConfig(UsageConfig());
   absl::SetProgramUsageMessage(kUsage);
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> rest = ParseFlags(argc, argv);
   if (rest.size() > 1) {
     std::fprintf(stderr, "milepost-eventd: unexpected argument %s: see --help\n", rest[1]);
     return 2;
@@ -75,9 +89,7 @@ int main(int argc, char** argv) {
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
 
-  SetUpLog(options->json_log);
-  // Protobuf writes a line for every bad string that anyone sends; the sender is told instead.
-  google::protobuf::SetLogHandler(nullptr);
+  eventd::SetUpLogging(options->json_log);
   spdlog::info("starting {}", eventd::Describe(*options));
   eventd::Eventd service(*options);
   if (const absl::Status status = service.Start(); !status.ok()) {

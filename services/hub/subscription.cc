@@ -33,7 +33,7 @@ bool Subscription::Offer(const history::EventPtr& event) {
   offered_ = event->seq;
   ready_.push_back(event);
   ready_bytes_ += event->bytes.size();
-  if (ready_.size() > kMaxReadyEvents || ready_bytes_ > kMaxReadyBytes) {
+  if (ready_.size() > options_.max_ready_events || ready_bytes_ > options_.max_ready_bytes) {
     ready_.clear();
     ready_.shrink_to_fit();
     ready_bytes_ = 0;

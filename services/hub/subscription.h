@@ -55,8 +55,10 @@ struct Batch {
 };
 
 struct SubscriptionOptions {
-  history::TypeSet types;       // empty: all
-  bool latest_progress = false; // of the waiting step-progress of one job, attempt and step only the newest
+  history::TypeSet types;        // empty: all
+  bool latest_progress = false;  // of the waiting step-progress of one job, attempt and step only the newest
+  size_t max_ready_events = kMaxReadyEvents;
+  size_t max_ready_bytes = kMaxReadyBytes;
 };
 
 // Thread-safe; Take is called by one thread at a time. Made and registered by Hub::Subscribe, shared with the
