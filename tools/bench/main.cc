@@ -10,6 +10,8 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "tools/bench/measure/wait.h"
@@ -150,6 +152,10 @@ int Main(const std::vector<char*>& names) {
 }  // namespace milepost::bench
 
 int main(int argc, char** argv) {
+  // Abseil would look for the flags in milepost-bench.cc.
+  absl::FlagsUsageConfig config;
+  config.contains_help_flags = [](absl::string_view file) { return absl::EndsWith(file, "bench/main.cc"); };
+  absl::SetFlagsUsageConfig(config);
   absl::SetProgramUsageMessage(milepost::bench::Usage());
   std::vector<char*> words = absl::ParseCommandLine(argc, argv);
   words.erase(words.begin());
