@@ -224,14 +224,14 @@ class RandomRun {
 };
 
 TEST(HubPropertyTest, ReadersGetWhatTheyCarryInOrderOnceAndComplete) {
-  for (unsigned seed = 1; seed <= 60 && !::testing::Test::HasFailure(); ++seed) {
+  for (unsigned seed = 1; seed <= 20 && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     RandomRun(seed, {}).Go();
   }
 }
 
 TEST(HubPropertyTest, ReadersThatFallBehindRetentionAreToldAndGoOnComplete) {
-  for (unsigned seed = 1; seed <= 60 && !::testing::Test::HasFailure(); ++seed) {
+  for (unsigned seed = 1; seed <= 20 && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     RandomRun(seed, {.max_age = std::chrono::seconds(20)}).Go();
   }

@@ -78,7 +78,7 @@ class ThreadedReader {
 
 TEST(HubThreadsTest, EveryReaderGetsEveryEventInOrderWhileOthersPublishAndUpdate) {
   CommitPath path;
-  constexpr int kPublishers = 3, kEvents = 1500;
+  constexpr int kPublishers = 3, kEvents = 500;
   ThreadedReader all(&path, "all", {"job:*"}, kMaxReadyEvents);
   ThreadedReader hasty(&path, "hasty", {"job:0", "job:1", "job:2"}, 2);
   ThreadedReader changing(&path, "changing", {"job:0"}, 50);
