@@ -1,11 +1,14 @@
 #include "edge/http/listener.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -27,6 +30,24 @@ using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Execut
 // How long nothing is accepted after the system refused a descriptor or memory. Clients wait in the kernel's queue
 // meanwhile; trying on at once would only burn a core.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+
+// So many connections are accepted before the loop gets to do something else.
+constexpr int kMaxAcceptsAtOnce = 64;
+
+// An open descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  void Release() { fd_ = -1; }
+
+ private:
+  int fd_;
+};
 
 absl::StatusOr<asio::ip::address> ParseAddress(absl::string_view text) {
   absl::string_view bare = text;
@@ -67,53 +88,67 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
         acceptor(this->loops.front().context->get_executor()),
         pause(this->loops.front().context->get_executor()) {}
 
-  void Accept();
-  void OnAccepted(Error error, Socket socket, const Loop& loop);
+  void WaitForClients();
+  void AcceptAll();
+  void HandOver(Descriptor fd);
   void Pause(const Error& error);
 
   const std::vector<Loop> loops;
   const std::shared_ptr<Front> front;  // shared with the connections
   Acceptor acceptor;
   Timer pause;
+  asio::ip::tcp protocol = asio::ip::tcp::v4();
   size_t next_loop = 0;
   bool pausing = false;  // the system refused, and nothing was accepted since
   std::string address;
   uint16_t port = 0;
 };
 
-void Listener::Impl::Accept() {
-  if (!acceptor.is_open()) return;
-  const Loop& loop = loops[next_loop++ % loops.size()];
-  acceptor.async_accept(loop.context->get_executor(), [self = shared_from_this(), &loop](Error error, Socket socket) {
-    self->OnAccepted(error, std::move(socket), loop);
+void Listener::Impl::WaitForClients() {
+  acceptor.async_wait(Acceptor::wait_read, [self = shared_from_this()](Error error) {
+    if (!error) self->AcceptAll();
   });
 }
 
-void Listener::Impl::OnAccepted(Error error, Socket socket, const Loop& loop) {
-  if (error == asio::error::operation_aborted) return;
-  if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system ||
-      error == asio::error::no_buffer_space || error == asio::error::no_memory) {
-    return Pause(error);
-  }
-  // Any other error is that of one client, which went away while it waited.
-  if (!error) {
-    if (std::exchange(pausing, false)) spdlog::info("accepting connections again");
-    const Limits& limits = front->limits;
-    const size_t open = front->open->load(std::memory_order_relaxed);
-    if (open < limits.connections + limits.refusals) {
-      auto connection = std::make_shared<Connection>(std::move(socket), ConnectionSlot(front->open), front,
-                                                     *loop.router, /*shed=*/open >= limits.connections);
-      asio::post(*loop.context, [connection = std::move(connection)] { connection->Start(); });
+// The descriptor is accepted bare and becomes a socket on its own loop: asynchronous operations that reach from one
+// context into another would dictate the order in which contexts may be destroyed.
+void Listener::Impl::AcceptAll() {
+  for (int i = 0; i < kMaxAcceptsAtOnce && acceptor.is_open(); ++i) {
+    const int fd = accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      HandOver(Descriptor(fd));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return Pause(Error(errno, boost::system::system_category()));
     }
+    // Any other error is that of one client, which went away while it waited.
   }
-  Accept();
+  if (acceptor.is_open()) WaitForClients();
+}
+
+void Listener::Impl::HandOver(Descriptor fd) {
+  if (std::exchange(pausing, false)) spdlog::info("accepting connections again");
+  const size_t open = front->open->load(std::memory_order_relaxed);
+  if (open >= front->limits.connections + front->limits.refusals) return;
+  const Loop& loop = loops[next_loop++ % loops.size()];
+  auto start = [fd = std::move(fd), slot = ConnectionSlot(front->open), front = front, loop, protocol = protocol,
+                shed = open >= front->limits.connections]() mutable {
+    Socket socket(loop.context->get_executor());
+    Error error;
+    socket.assign(protocol, fd.get(), error);
+    if (error) return;
+    fd.Release();
+    std::make_shared<Connection>(std::move(socket), std::move(slot), std::move(front), *loop.router, shed)->Start();
+  };
+  asio::post(*loop.context, std::move(start));
 }
 
 void Listener::Impl::Pause(const Error& error) {
   if (!std::exchange(pausing, true)) spdlog::warn("cannot accept connections, trying again: {}", error.message());
   pause.expires_after(kAcceptPause);
   pause.async_wait([self = shared_from_this()](Error cancelled) {
-    if (!cancelled) self->Accept();
+    if (!cancelled) self->AcceptAll();
   });
 }
 
@@ -136,14 +171,16 @@ absl::Status Listener::Open(absl::string_view address, uint16_t port) {
   if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
+  if (!error) acceptor.native_non_blocking(true, error);
   if (error) {
     Error ignored;
     acceptor.close(ignored);
     return OpenError(format(port), error);
   }
+  impl_->protocol = endpoint.protocol();
   impl_->port = acceptor.local_endpoint().port();
   impl_->address = format(impl_->port);
-  impl_->Accept();
+  impl_->WaitForClients();
   return absl::OkStatus();
 }
 
