@@ -139,7 +139,7 @@ std::optional<Response> SplitTarget(Request* request) {
   absl::string_view path = target.substr(0, question);
   if (path.empty()) path = "/";  // "http://host?query"
   if (path == "*" && request->method == "OPTIONS" && question == absl::string_view::npos) {
-    request->path = "*";
+    request->path = std::string("*");  // GCC 12 warns wrongly of an assigned literal at -O2
     return std::nullopt;
   }
   if (path[0] != '/') return Refusal(400, "request target: it must begin with '/'");
