@@ -1,0 +1,370 @@
+// The producer's spool and protocol, step by step and without a stream.
+#include <atomic>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cpp/backoff.h"
+#include "clients/cpp/check_event.h"
+#include "clients/cpp/outbox.h"
+#include "clients/cpp/publish_session.h"
+#include "clients/cpp/random.h"
+
+namespace milepost::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using Time = PublishSession::Time;
+
+v1::ProgressEvent Line(absl::string_view text) {
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  event.mutable_output()->mutable_line()->set_text(std::string(text));
+  return event;
+}
+
+v1::ProgressEvent Progress(absl::string_view step, double fraction, uint32_t attempt = 1) {
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  event.set_attempt(attempt);
+  event.mutable_progress()->set_step(std::string(step));
+  event.mutable_progress()->set_fraction(fraction);
+  return event;
+}
+
+v1::ProgressEvent Running(absl::string_view message = "") {
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  event.mutable_status()->set_state(v1::JobStatus::RUNNING);
+  event.mutable_status()->set_message(std::string(message));
+  return event;
+}
+
+v1::ProgressEvent Completed() {
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  event.mutable_completed();
+  return event;
+}
+
+std::string Text(const v1::ProgressEvent& event) {
+  if (event.has_output()) return event.output().line().text();
+  if (event.has_progress()) return absl::StrCat(event.progress().step(), " ", event.progress().fraction());
+  return event.has_completed() ? "completed" : event.status().message();
+}
+
+std::vector<std::string> Texts(const v1::PublishStreamRequest::Batch& batch) {
+  std::vector<std::string> texts;
+  for (const auto& event : batch.events()) texts.push_back(Text(event));
+  return texts;
+}
+
+v1::PublishStreamResponse Acked(uint64_t number) {
+  v1::PublishStreamResponse response;
+  response.set_acked(number);
+  return response;
+}
+
+class PublishSessionTest : public testing::Test {
+ protected:
+  // A stream that the service has answered.
+  void Connect(uint64_t acked = 0) {
+    session_.OnConnected();
+    ASSERT_TRUE(session_.NextRequest(now_, &request_));
+    ASSERT_EQ(request_.hello().producer_id(), "0123456789abcdef");
+    session_.OnResponse(Acked(acked));
+  }
+
+  bool Next() { return session_.NextRequest(now_, &request_); }
+
+  Time now_{};
+  PublishSession session_{{.producer_id = "0123456789abcdef", .lease = std::chrono::seconds(30), .limits = {.max_events = 8, .max_bytes = 4096}}};
+  v1::PublishStreamRequest request_;
+};
+
+TEST_F(PublishSessionTest, SaysHelloOnceAndWaitsForItsAnswer) {
+  session_.Add(Line("a"));
+  EXPECT_FALSE(Next());
+  session_.OnConnected();
+  ASSERT_TRUE(Next());
+  EXPECT_TRUE(request_.has_hello());
+  EXPECT_EQ(request_.hello().lease().seconds(), 30);
+  EXPECT_FALSE(Next());
+  v1::PublishStreamResponse only_credit;
+  only_credit.set_credit(5);
+  session_.OnResponse(only_credit);
+  EXPECT_FALSE(Next());
+  session_.OnResponse(Acked(0));
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(request_.batch().first_number(), 1u);
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("a"));
+  EXPECT_FALSE(Next());
+}
+
+TEST_F(PublishSessionTest, NumbersFollowOneAnotherOverBatchesAndAcksAreCumulative) {
+  Connect();
+  for (const char* text : {"a", "b"}) session_.Add(Line(text));
+  ASSERT_TRUE(Next());
+  session_.Add(Line("c"));
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(request_.batch().first_number(), 3u);
+  session_.OnResponse(Acked(2));
+  EXPECT_FALSE(session_.drained());
+  session_.OnResponse(Acked(3));
+  EXPECT_TRUE(session_.drained());
+  EXPECT_EQ(session_.spool().bytes(), 0u);
+}
+
+TEST_F(PublishSessionTest, WhatWasNotAckedIsSentAgainUnderItsNumberAfterAReconnect) {
+  Connect();
+  for (const char* text : {"a", "b", "c"}) session_.Add(Line(text));
+  ASSERT_TRUE(Next());
+  session_.OnResponse(Acked(1));
+  session_.OnDisconnected();
+  session_.Add(Line("d"));
+  EXPECT_FALSE(Next());
+  Connect(2);
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(request_.batch().first_number(), 3u);
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("c", "d"));
+  EXPECT_FALSE(Next());
+}
+
+TEST_F(PublishSessionTest, AServiceThatForgotTheProducerGetsWhatIsLeftUnderTheOldNumbers) {
+  Connect();
+  for (const char* text : {"a", "b"}) session_.Add(Line(text));
+  ASSERT_TRUE(Next());
+  session_.OnResponse(Acked(1));
+  session_.OnDisconnected();
+  Connect(0);
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(request_.batch().first_number(), 2u);
+}
+
+TEST_F(PublishSessionTest, AcksOfNumbersThatWereNeverSentSettleNothingElse) {
+  Connect();
+  session_.Add(Line("a"));
+  ASSERT_TRUE(Next());
+  session_.OnResponse(Acked(99));
+  EXPECT_TRUE(session_.drained());
+  session_.Add(Line("b"));
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(request_.batch().first_number(), 2u);
+  session_.OnResponse(Acked(1));
+  EXPECT_FALSE(session_.drained());
+}
+
+TEST_F(PublishSessionTest, NeverHasMoreUnackedThanItsCredit) {
+  Connect();
+  v1::PublishStreamResponse credit;
+  credit.set_credit(2);
+  session_.OnResponse(credit);
+  for (const char* text : {"a", "b", "c", "d", "e"}) session_.Add(Line(text));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("a", "b"));
+  EXPECT_FALSE(Next());
+  session_.OnResponse(Acked(1));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("c"));
+  // After a reconnect the credit counts anew, resent events included.
+  session_.OnDisconnected();
+  Connect(1);
+  session_.OnResponse(credit);
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("b", "c"));
+  EXPECT_FALSE(Next());
+}
+
+TEST_F(PublishSessionTest, RenewsItsLeaseByAnEmptyBatchAtAThirdOfIt) {
+  Connect();
+  now_ += std::chrono::seconds(9);
+  EXPECT_FALSE(Next());
+  now_ += std::chrono::seconds(1);
+  EXPECT_EQ(session_.renewal(), now_);
+  ASSERT_TRUE(Next());
+  EXPECT_TRUE(request_.has_batch());
+  EXPECT_EQ(request_.batch().events_size(), 0);
+  EXPECT_EQ(session_.renewal(), now_ + std::chrono::seconds(10));
+  session_.OnDisconnected();
+  EXPECT_EQ(session_.renewal(), Time::max());
+}
+
+TEST_F(PublishSessionTest, RejectionsAreReportedAndTheFirstFewKept) {
+  Connect();
+  session_.Add(Line("a"));
+  ASSERT_TRUE(Next());
+  v1::PublishStreamResponse response = Acked(1);
+  for (size_t i = 0; i < kMaxRejectionsKept + 5; ++i) {
+    auto* rejection = response.add_rejections();
+    rejection->set_number(1);
+    rejection->set_message("job: ended");
+  }
+  session_.OnResponse(response);
+  EXPECT_TRUE(session_.drained());
+  EXPECT_EQ(session_.rejected(), kMaxRejectionsKept + 5);
+  EXPECT_THAT(session_.rejections(), SizeIs(kMaxRejectionsKept));
+  // Told again on the next stream: not counted again.
+  session_.OnResponse(response);
+  EXPECT_EQ(session_.rejected(), kMaxRejectionsKept + 5);
+}
+
+TEST_F(PublishSessionTest, AnEventThatWouldSpoilItsBatchIsRejectedHere) {
+  EXPECT_FALSE(session_.Add(Line("bad \xff")));
+  v1::ProgressEvent nested = Running();
+  (*nested.mutable_metadata()->mutable_fields())["k"].set_string_value("\xed\xa0\x80");
+  EXPECT_THAT(std::string(CheckEvent(nested).message()), HasSubstr("metadata.fields.value.string_value: not valid UTF-8"));
+  v1::ProgressEvent large = Line(std::string(kMaxEventBytes, 'x'));
+  EXPECT_THAT(std::string(CheckEvent(large).message()), HasSubstr("65536"));
+  large.mutable_output()->mutable_line()->mutable_text()->resize(kMaxEventBytes - (large.ByteSizeLong() - kMaxEventBytes));
+  EXPECT_EQ(large.ByteSizeLong(), kMaxEventBytes);
+  EXPECT_TRUE(CheckEvent(large).ok());
+  EXPECT_EQ(session_.rejected(), 1u);
+  EXPECT_TRUE(session_.drained());
+}
+
+TEST_F(PublishSessionTest, WithoutRoomOldProgressGoesFirstThenLinesAndNeverTheEnd) {
+  session_.Add(Running());
+  for (const double fraction : {0.1, 0.2, 0.3}) session_.Add(Progress("a", fraction));
+  session_.Add(Line("l1"));
+  session_.Add(Progress("b", 0.5));
+  session_.Add(Progress("a", 0.1, 2));
+  session_.Add(Line("l2"));  // eight: full
+  EXPECT_EQ(session_.spool().dropped(), 0u);
+  session_.Add(Line("l3"));  // a 0.1 goes
+  session_.Add(Line("l4"));  // a 0.2 goes
+  session_.Add(Completed());  // l1 goes
+  EXPECT_EQ(session_.spool().dropped(), 3u);
+  EXPECT_EQ(session_.spool().events(), 8u);
+  Connect();
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("", "a 0.3", "b 0.5", "a 0.1", "l2", "l3", "l4", "completed"));
+}
+
+TEST_F(PublishSessionTest, WhatWasSentIsNotDroppedForWhatIsNew) {
+  Connect();
+  for (int i = 0; i < 8; ++i) session_.Add(Line(absl::StrCat("s", i)));
+  ASSERT_TRUE(Next());
+  session_.Add(Line("new"));
+  EXPECT_EQ(session_.spool().dropped(), 1u);
+  session_.OnDisconnected();
+  Connect();
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"));
+}
+
+TEST_F(PublishSessionTest, BytesAreBoundedToo) {
+  for (int i = 0; i < 4; ++i) session_.Add(Line(std::string(1500, 'x')));
+  EXPECT_LE(session_.spool().bytes(), 4096u);
+  EXPECT_EQ(session_.spool().dropped(), 2u);
+}
+
+TEST(SpoolTest, ABatchIsBoundedInEventsAndBytes) {
+  Spool spool({.max_events = 10000, .max_bytes = 64 * 1024 * 1024});
+  for (size_t i = 0; i < kMaxBatchEvents + 1; ++i) spool.Add(Line("x"));
+  v1::PublishStreamRequest::Batch batch;
+  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
+  EXPECT_EQ(batch.events_size(), static_cast<int>(kMaxBatchEvents));
+  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
+  EXPECT_EQ(batch.events_size(), 1);
+  for (int i = 0; i < 5; ++i) spool.Add(Line(std::string(kMaxBatchBytes / 2, 'x')));
+  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
+  EXPECT_EQ(batch.events_size(), 1);  // a second one would pass the limit
+}
+
+TEST(BackoffTest, DoublesItsCeilingUpToTheLimitAndStartsAnew) {
+  double random = 1;
+  Backoff backoff([&random] { return random; });
+  EXPECT_EQ(backoff.Next(), std::chrono::milliseconds(100));
+  EXPECT_EQ(backoff.Next(), std::chrono::milliseconds(200));
+  for (int i = 0; i < 10; ++i) backoff.Next();
+  EXPECT_EQ(backoff.Next(), Backoff::kMax);
+  random = 0;
+  EXPECT_EQ(backoff.Next().count(), 0);
+  random = 1;
+  backoff.Reset();
+  EXPECT_EQ(backoff.Next(), Backoff::kFirst);
+}
+
+TEST(RandomTest, IdsAreFitForAProducerAndDiffer) {
+  std::set<std::string> ids;
+  for (int i = 0; i < 100; ++i) ids.insert(RandomId());
+  EXPECT_THAT(ids, SizeIs(100));
+  EXPECT_THAT(*ids.begin(), SizeIs(32));
+}
+
+// Many threads publish while a driver talks to a service that answers, breaks and forgets nothing: every event arrives
+// once, each thread's in its order. Under ThreadSanitizer this is the test of the producer's threads.
+TEST(OutboxTest, EveryEventOfEveryThreadArrivesOnceAndInOrder) {
+  constexpr int kThreads = 4, kEvents = 2000;
+  Outbox outbox({.producer_id = RandomId(), .limits = {.max_events = kThreads * kEvents, .max_bytes = 64 * 1024 * 1024}});
+  std::vector<std::string> stored;
+  uint64_t mark = 0;
+  std::atomic<bool> stop = false;
+  std::thread driver([&] {
+    int writes = 0;
+    while (!stop) {
+      outbox.OnConnected();
+      bool broken = false;
+      while (!broken && !stop) {
+        v1::PublishStreamRequest request;
+        if (!outbox.NextRequest(std::chrono::steady_clock::now(), &request)) {
+          outbox.Wait(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+          continue;
+        }
+        uint64_t number = request.batch().first_number();
+        for (const auto& event : request.batch().events()) {
+          if (number++ == mark + 1) {
+            ++mark;
+            stored.push_back(Text(event));
+          }
+        }
+        // Every seventh stream breaks before its answer.
+        broken = ++writes % 7 == 0;
+        if (!broken) outbox.OnResponse(Acked(mark));
+      }
+      outbox.OnDisconnected(absl::UnavailableError("broken"));
+    }
+    outbox.GiveUp(absl::OkStatus());
+  });
+  std::vector<std::thread> publishers;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    publishers.emplace_back([&outbox, thread] {
+      for (int i = 0; i < kEvents; ++i) outbox.Add(Line(absl::StrCat(thread, " ", 10000 + i)));
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  EXPECT_TRUE(outbox.WaitUntilDrained(std::chrono::steady_clock::now() + std::chrono::seconds(30)));
+  stop = true;
+  outbox.Wake();
+  driver.join();
+  EXPECT_THAT(stored, SizeIs(kThreads * kEvents));
+  std::vector<std::string> newest(kThreads);
+  for (const std::string& text : stored) {
+    std::string& before = newest[text[0] - '0'];
+    EXPECT_LT(before, text);
+    before = text;
+  }
+  const ProducerReport report = outbox.Report();
+  EXPECT_EQ(report.acked, static_cast<uint64_t>(kThreads * kEvents));
+  EXPECT_EQ(report.dropped + report.rejected + report.unsettled, 0u);
+}
+
+TEST(OutboxTest, WaitingForTheEndEndsWhenTheDriverGivesUp) {
+  Outbox outbox({.producer_id = RandomId()});
+  outbox.Add(Line("a"));
+  EXPECT_FALSE(outbox.WaitUntilDrained(std::chrono::steady_clock::now()));
+  outbox.GiveUp(absl::AbortedError("taken over"));
+  EXPECT_FALSE(outbox.WaitUntilDrained(std::chrono::steady_clock::now() + std::chrono::hours(1)));
+  EXPECT_EQ(outbox.Report().unsettled, 1u);
+  EXPECT_TRUE(absl::IsAborted(outbox.Report().status));
+}
+
+}  // namespace
+}  // namespace milepost::client
