@@ -113,6 +113,7 @@ feed::ReadSpec Session::PlacingRead() const {
   } else if (fresh_ != nullptr && fresh_->snapshots == nullptr) {
     spec.resources = request_->fresh;
     spec.snapshot = true;
+    spec.at_least = std::max(spec.at_least, fresh_->least);
   } else if (!request_->cursor.empty()) {
     // What is no cursor goes to the service as one that cannot be: its answer is the reset that we want.
     const bool known = contract::ParseCursor(request_->cursor) || request_->cursor == contract::kEarliest;
@@ -121,8 +122,8 @@ feed::ReadSpec Session::PlacingRead() const {
     spec.limit = kPageEvents;
     if (fresh_ != nullptr) {
       spec.resources = fresh_->others;
-      spec.through = fresh_->through;
-      spec.at_least = fresh_->through;
+      const auto cursor = contract::ParseCursor(request_->cursor);
+      if (!cursor || cursor->seq <= fresh_->through) spec.through = spec.at_least = fresh_->through;
     }
   } else if (request_->last > 0) {
     spec.last = request_->last;
@@ -145,7 +146,7 @@ feed::ReadSpec Session::NextRead(uint64_t& ticket) {
   spec.resources = fresh_ != nullptr ? fresh_->others : Names();
   spec.after = Id(position_);
   spec.through = fresh_ != nullptr ? fresh_->through : 0;
-  spec.at_least = FeedsStart() - 1;
+  spec.at_least = std::max(FeedsStart() - 1, spec.through);
   spec.types = types_;
   spec.limit = kPageEvents;
   return spec;
@@ -201,6 +202,12 @@ void Session::PlaceByPage(const feed::PagePtr& page) {
   // Events first: from the cursor, or from before the oldest event that the page begins with.
   const auto cursor = contract::ParseCursor(request_->cursor);
   const uint64_t place = cursor ? cursor->seq : page->frames.empty() ? head : page->frames.front()->seq() - 1;
+  if (fresh_ != nullptr && fresh_->through < place) {
+    // A replica that lags took the snapshots before the reader's place: they are wanted again, not so old.
+    fresh_->least = head;
+    fresh_->snapshots.reset();
+    return;
+  }
   AppendConnected(place);
   if (fresh_ != nullptr) {
     // With events still to come that are older than the snapshots, their id would make a reconnect skip them.
@@ -211,10 +218,11 @@ void Session::PlaceByPage(const feed::PagePtr& page) {
 }
 
 void Session::FinishPage() {
-  if (page_ == nullptr || (!page_->frames.empty() && page_->frames.back()->seq() > position_)) return;
-  position_ = std::max(position_, page_->position.seq);
-  page_.reset();
-  if (fresh_ != nullptr && position_ >= fresh_->through) fresh_.reset();
+  if (page_ != nullptr && (page_->frames.empty() || page_->frames.back()->seq() <= position_)) {
+    position_ = std::max(position_, page_->position.seq);
+    page_.reset();
+  }
+  if (fresh_ != nullptr && placed_ && position_ >= fresh_->through) fresh_.reset();
 }
 
 // --- What to do next ---
@@ -241,9 +249,12 @@ bool Session::Wanted(const feed::Frame& frame) const {
   return types_.empty() || std::find(types_.begin(), types_.end(), frame.type()) != types_.end();
 }
 
-// The next frames after the position in order, each once.
+// Where the position will be when what is half-written has left.
+uint64_t Session::Frontier() const { return partial_ != nullptr ? std::max(position_, rest_.through) : position_; }
+
+// The next frames after the frontier in order, each once.
 void Session::Collect(Frames& frames, size_t max) const {
-  const uint64_t position = std::max(position_, partial_ != nullptr ? rest_.through : 0);
+  const uint64_t position = Frontier();
   struct Run {
     const feed::FramePtr* next;
     const feed::FramePtr* end;
@@ -276,7 +287,7 @@ void Session::Gather(std::vector<Piece>& pieces) {
   pieces.clear();
   if (partial_ != nullptr) pieces.push_back(rest_);
   if (!control_.empty()) pieces.push_back({absl::string_view(control_).substr(control_sent_)});
-  if (ending_) return;
+  if (ending_ || (end_after_ != 0 && Frontier() >= end_after_)) return;
   Frames frames;
   Collect(frames, latest_progress_ ? kConflationFrames : kMaxPieces - pieces.size());
   Emit(frames, pieces);
@@ -353,7 +364,6 @@ void Session::OnReset(v1::Reset::Reason reason, const std::string& oldest) {
   ++ticket_;
   reading_ = read_failed_ = false;
   page_.reset();
-  rest_.through = 0;  // a frame that is half out is finished, but its place means nothing any more
   if (connected_sent_) {
     placed_ = false;
     fresh_.reset();

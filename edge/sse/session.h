@@ -102,7 +102,8 @@ class Session final : public feed::Reader {
   struct FreshStart {
     std::vector<std::string> others;
     feed::PagePtr snapshots;  // until they are written
-    uint64_t through = 0;
+    uint64_t through = 0;     // where they were taken
+    uint64_t least = 0;       // they must not be older than this
   };
 
   bool ServedByFeeds() const;
@@ -121,6 +122,7 @@ class Session final : public feed::Reader {
 
   bool Wanted(const feed::Frame& frame) const;
   bool HasEvents() const;
+  uint64_t Frontier() const;
   using Frames = absl::InlinedVector<const feed::FramePtr*, 16>;
   void Collect(Frames& frames, size_t max) const;
   void Emit(const Frames& frames, std::vector<Piece>& pieces);

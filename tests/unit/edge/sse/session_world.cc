@@ -159,9 +159,9 @@ v1::Reset::Reason World::Judge(const std::string& after, uint64_t& seq) const {
   return v1::Reset::REASON_UNSPECIFIED;
 }
 
+// The answer of a replica that may lag, but not behind what the read asks for.
 feed::PagePtr World::Execute(const feed::ReadSpec& spec) {
   auto page = std::make_shared<feed::Page>();
-  page->position = {epoch_, head()};
   uint64_t after = 0;
   const auto reason = spec.after.empty() ? v1::Reset::REASON_UNSPECIFIED : Judge(spec.after, after);
   if (reason != v1::Reset::REASON_UNSPECIFIED) {
@@ -169,6 +169,9 @@ feed::PagePtr World::Execute(const feed::ReadSpec& spec) {
     page->reset->set_reason(reason);
     page->reset->set_oldest(contract::FormatCursor(epoch_, oldest_ - 1));
   }
+  const uint64_t least = std::max({after, spec.at_least, oldest_ - 1});
+  const uint64_t known = Chance(50) && !page->reset ? least + Random(head() - least + 1) : head();
+  page->position = {epoch_, known};
   if (spec.snapshot || page->reset) {
     for (const std::string& name : spec.resources) {
       page->snapshots.push_back({name, absl::StrCat(R"({"type":"snapshot","resource":")", name, R"(","cursor":")",
@@ -176,7 +179,7 @@ feed::PagePtr World::Execute(const feed::ReadSpec& spec) {
     }
   }
   if (page->reset || (spec.after.empty() && spec.last == 0)) return page;
-  const uint64_t through = spec.through > 0 ? std::min(spec.through, head()) : head();
+  const uint64_t through = spec.through > 0 ? std::min(spec.through, known) : known;
   page->position.seq = std::max(through, after);
   for (uint64_t seq = std::max(after + 1, oldest_); seq <= through; ++seq) {
     const feed::FramePtr& frame = FrameAt(seq);
