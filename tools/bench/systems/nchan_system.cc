@@ -74,7 +74,13 @@ class NchanSystem : public System {
     if (!child.ok()) return child.status();
     child_ = *std::move(child);
     address_ = LoopbackAddress(*port);
-    const absl::Status up = WaitForHttpOk(address_, "/ready", MonotonicNanos() + kStartPatience);
+    absl::Status up = WaitFor(
+        [&] {
+          const absl::StatusOr<int> status = HttpStatusOf(address_, "/ready");
+          return !child_->Running() || (status.ok() && *status == 200);
+        },
+        MonotonicNanos() + kStartPatience);
+    if (!child_->Running()) up = absl::UnavailableError("nginx ended");
     if (up.ok()) return up;
     return absl::Status(up.code(), absl::StrCat(up.message(), "; ", child_->LogTail()));
   }

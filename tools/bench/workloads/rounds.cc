@@ -98,7 +98,7 @@ std::vector<Series> RunRounds(const std::string& workload, const Settings& setti
       absl::StatusOr<Sample> sample = measure(kinds[i]);
       if (sample.ok()) {
         series.samples.push_back(*std::move(sample));
-      } else {
+      } else if (!absl::IsCancelled(sample.status())) {
         series.trouble = std::string(sample.status().message());
         series.failed = true;
       }
