@@ -31,7 +31,7 @@ void Outbox::OnResponse(const v1::PublishStreamResponse& response) {
     std::lock_guard lock(mutex_);
     session_.OnResponse(response);
     status_ = absl::OkStatus();
-    awake_ = true;
+    answered_ = awake_ = true;
   }
   changed_.notify_one();
   drained_.notify_all();
@@ -93,6 +93,7 @@ ProducerReport Outbox::Report() const {
           .dropped = session_.spool().dropped(),
           .unsettled = session_.spool().events(),
           .rejections = session_.rejections(),
+          .answered = answered_,
           .status = status_};
 }
 

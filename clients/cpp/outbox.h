@@ -19,6 +19,7 @@ struct ProducerReport {
   uint64_t dropped = 0;     // given up for lack of room
   uint64_t unsettled = 0;   // the producer ended before the service answered
   std::vector<std::string> rejections;  // the first few, as the service put it
+  bool answered = false;    // the service was there at least once
   absl::Status status;      // why there is no connection, or why the producer gave up; OK: connected
 };
 
@@ -59,6 +60,7 @@ class Outbox {
   PublishSession session_;
   bool awake_ = false;  // the driver has been told, or is about to look
   bool gave_up_ = false;
+  bool answered_ = false;
   absl::Status status_ = absl::UnavailableError("never connected");
 };
 

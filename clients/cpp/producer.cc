@@ -1,5 +1,6 @@
 #include "clients/cpp/producer.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -13,6 +14,8 @@ namespace milepost::client {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kHurriedPause{100};
 
 // Trying again would get the same answer (contract: event_service.proto).
 bool IsFinal(const absl::Status& status) {
@@ -42,6 +45,12 @@ class Producer::Driver {
 
   Outbox& outbox() { return outbox_; }
 
+  // From now on the pauses between streams are short.
+  void Hurry() {
+    hurry_ = true;
+    outbox_.Wake();
+  }
+
   // Ends the thread: half-closes a stream that has nothing left to say and gives it until `until`, cancels any other.
   void Stop(Clock::time_point until) {
     if (stopping_.exchange(true)) return;
@@ -62,10 +71,16 @@ class Producer::Driver {
         outbox_.GiveUp(status);
         return;
       }
-      const Clock::time_point retry = Clock::now() + backoff.Next();
-      while (!Stopping() && Clock::now() < retry) outbox_.Wait(retry);
+      Pause(backoff.Next());
     }
     outbox_.GiveUp(absl::OkStatus());
+  }
+
+  // Somebody waits for the end: a long pause would use up their patience.
+  void Pause(Clock::duration time) {
+    const Clock::time_point begin = Clock::now();
+    const auto end = [&] { return begin + (hurry_ ? std::min<Clock::duration>(time, kHurriedPause) : time); };
+    while (!Stopping() && Clock::now() < end()) outbox_.Wait(end());
   }
 
   absl::Status RunCall(v1::EventService::Stub& stub, Backoff& backoff) {
@@ -98,6 +113,7 @@ class Producer::Driver {
 
   const ProducerOptions options_;
   Outbox outbox_;
+  std::atomic<bool> hurry_ = false;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> stop_by_set_ = false;  // orders stop_by_
   Clock::time_point stop_by_;
@@ -114,6 +130,7 @@ bool Producer::Flush(std::chrono::nanoseconds timeout) { return driver_->outbox(
 
 ProducerReport Producer::Close(std::chrono::nanoseconds timeout) {
   const Clock::time_point until = Clock::now() + timeout;
+  driver_->Hurry();
   driver_->outbox().WaitUntilDrained(until);
   driver_->Stop(until);
   return driver_->outbox().Report();

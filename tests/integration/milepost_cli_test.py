@@ -312,7 +312,7 @@ class CommandLineTest(unittest.TestCase):
         while process.stdout.readline() != b"line 20\n":
             pass
         self.eventd = Eventd(self.eventd.address)
-        process.communicate(timeout=LIMIT)
+        self.assertEqual(process.communicate(timeout=LIMIT)[1], b"")
         lines = [line for line in self.lines() if line.startswith("line")]
         self.assertEqual(lines, [f"line {i}" for i in range(1, 61)])
         # The watch saw it through, and said what happened.

@@ -1,4 +1,5 @@
 // milepost run: any command as a job.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -167,8 +168,9 @@ class Run {
       report_.End(outcome, Clock::now());
     }
     // A service that never answered is not waited for as long as one that is merely slow.
-    const auto patience = std::chrono::milliseconds(producer_.Report().status.ok() ? flags_.flush : std::min<int64_t>(flags_.flush, 500));
-    return producer_.Close(patience);
+    constexpr int64_t kPatienceWithSilence = 500;
+    const int64_t patience = producer_.Report().answered ? flags_.flush : std::min(flags_.flush, kPatienceWithSilence);
+    return producer_.Close(std::chrono::milliseconds(patience));
   }
 
  private:
