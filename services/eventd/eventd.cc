@@ -19,7 +19,7 @@ Eventd::Eventd(const Options& options)
       history_({.max_bytes = options.retention_bytes, .max_age = options.retention_age}),
       hub_(&history_, rpc::RandomEpoch()),
       log_(&history_, &hub_, NowNanos),
-      server_({.listen = options.listen}, &hub_, &history_, &log_) {}
+      server_({.listen = options.listen, .pace = options.pace}, &hub_, &history_, &log_) {}
 
 std::string Eventd::address() const {
   return absl::StrCat(options_.listen.substr(0, options_.listen.rfind(':')), ":", server_.port());

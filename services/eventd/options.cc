@@ -18,6 +18,8 @@ ABSL_FLAG(uint64_t, retention_mib, 256, "MiB of memory that kept events may take
 ABSL_FLAG(absl::Duration, retention_age, absl::Hours(24), "How long events are kept, 1s to 8760h, for example 90m or 24h.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls under way may take after SIGTERM, 0s to 9s, before they are cancelled.");
+ABSL_FLAG(absl::Duration, pace, absl::ZeroDuration(),
+          "Least time between two writes on one reader's stream, 0s to 10ms. More means fewer and larger writes.");
 ABSL_FLAG(std::string, log_format, "text", "Lines of the log on standard error: text or json.");
 
 namespace milepost::eventd {
@@ -27,6 +29,7 @@ constexpr size_t kMib = 1 << 20;
 constexpr size_t kMaxRetentionMib = 1 << 20;
 constexpr std::chrono::seconds kMaxRetentionAge{8760 * 3600};
 constexpr std::chrono::milliseconds kMaxDrain{9000};
+constexpr std::chrono::microseconds kMaxPace{10'000};
 
 // "HOST:PORT" with a port of 0 to 65535 and something before the colon.
 bool IsAddress(absl::string_view text) {
@@ -67,6 +70,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   options.retention_bytes = std::min<uint64_t>(absl::GetFlag(FLAGS_retention_mib), kMaxRetentionMib) * kMib;
   options.retention_age = absl::ToChronoSeconds(absl::GetFlag(FLAGS_retention_age));
   options.drain = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain));
+  options.pace = absl::ToChronoMicroseconds(absl::GetFlag(FLAGS_pace));
   Clamp(&options);
   return options;
 }
@@ -75,12 +79,13 @@ void Clamp(Options* options) {
   options->retention_bytes = std::clamp(options->retention_bytes, kMib, kMaxRetentionMib * kMib);
   options->retention_age = std::clamp(options->retention_age, std::chrono::seconds(1), kMaxRetentionAge);
   options->drain = std::clamp(options->drain, std::chrono::milliseconds(0), kMaxDrain);
+  options->pace = std::clamp(options->pace, std::chrono::microseconds(0), kMaxPace);
 }
 
 std::string Describe(const Options& options) {
   return absl::StrCat("listen=", options.listen, " log=", options.log, " retention_mib=", options.retention_bytes / kMib,
                       " retention_age=", options.retention_age.count(), "s drain=", options.drain.count(),
-                      "ms log_format=", options.json_log ? "json" : "text");
+                      "ms pace=", options.pace.count(), "us log_format=", options.json_log ? "json" : "text");
 }
 
 }  // namespace milepost::eventd

@@ -16,6 +16,7 @@ struct Options {
   size_t retention_bytes = size_t{256} << 20;   // memory that kept events may take
   std::chrono::seconds retention_age{24 * 3600};  // how long events are kept
   std::chrono::milliseconds drain{8000};        // how long calls under way may take when stopping
+  std::chrono::microseconds pace{0};            // least time between two writes on one reader's stream
   bool json_log = false;                        // log lines as JSON
 };
 

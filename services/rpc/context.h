@@ -1,12 +1,14 @@
 // Context: what the handlers of the service share.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 
 #include "services/hub/hub.h"
 #include "services/log/log.h"
+#include "services/rpc/pacer.h"
 #include "services/rpc/producers.h"
 #include "services/rpc/streams.h"
 
@@ -28,6 +30,8 @@ struct Context {
   Producers* producers = nullptr;
   std::function<int64_t()> clock;  // nanoseconds since the Unix epoch
   uint32_t credit = kDefaultCredit;
+  Pacer* pacer = nullptr;               // null: every wake writes at once
+  std::chrono::microseconds pace{0};    // least time between two writes on one reader's stream
 };
 
 }  // namespace milepost::rpc

@@ -41,12 +41,15 @@ Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, 
     : options_(std::move(options)),
       history_(history),
       hub_(hub),
+      pacer_(options_.pace.count() > 0 ? std::make_unique<Pacer>() : nullptr),
       service_({.hub = hub,
                 .log = log,
                 .streams = &streams_,
                 .producers = &producers_,
                 .clock = NowNanos,
-                .credit = options_.credit}) {}
+                .credit = options_.credit,
+                .pacer = pacer_.get(),
+                .pace = options_.pace}) {}
 
 Server::~Server() { Stop(std::chrono::milliseconds(0)); }
 

@@ -24,6 +24,7 @@ struct ServerOptions {
   int max_streams = 1000;                 // calls at a time on one connection; more wait in the client
   int stream_window_bytes = 256 << 10;    // what a producer may have in flight on one stream
   uint32_t credit = kDefaultCredit;       // events a producer may have unacked
+  std::chrono::microseconds pace{0};      // least time between two writes on one reader's stream; 0: none
 };
 
 // Made once, started once, stopped once, by one thread.
@@ -50,6 +51,7 @@ class Server {
   hub::Hub* const hub_;
   Streams streams_;
   Producers producers_;
+  std::unique_ptr<Pacer> pacer_;
   EventServiceImpl service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

@@ -39,7 +39,7 @@ absl::Status SubscribeReactor::Open(const grpc::ByteBuffer& bytes) {
       RandomId(), names, request.has_cursor() ? &request.cursor() : nullptr,
       {.types = *std::move(types), .latest_progress = request.progress() == v1::SubscribeRequest::LATEST},
       [weak = weak_from_this()] {
-        if (const auto reactor = weak.lock()) reactor->Pump();
+        if (const auto reactor = weak.lock()) reactor->Wake();
       },
       &start);
   if (!subscription.ok()) return subscription.status();
@@ -97,6 +97,24 @@ bool SubscribeReactor::FillWrite() {
   return true;
 }
 
+// A stream that was written to a moment ago is written to again when its time has come: a burst costs few writes,
+// and an event after a quiet time is not held back.
+void SubscribeReactor::Wake() {
+  if (context_->pacer != nullptr) {
+    Pacer::Clock::time_point due;
+    {
+      const std::lock_guard lock(mutex_);
+      due = next_write_;
+    }
+    if (Pacer::Clock::now() < due) {
+      return context_->pacer->Schedule(due, [weak = weak_from_this()] {
+        if (const auto reactor = weak.lock()) reactor->Pump();
+      });
+    }
+  }
+  Pump();
+}
+
 // Writes what there is, and does so again as long as wakes come; finishes when the end has come.
 void SubscribeReactor::Pump() {
   while (true) {
@@ -118,6 +136,7 @@ void SubscribeReactor::Pump() {
       {
         const std::lock_guard lock(mutex_);
         write_started_nanos_ = context_->clock();
+        next_write_ = Pacer::Clock::now() + context_->pace;
       }
       return StartWrite(&write_);
     }

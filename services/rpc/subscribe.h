@@ -43,6 +43,7 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   absl::Status Open(const grpc::ByteBuffer& request);
   void End(absl::Status status);
+  void Wake();
   void Pump();
   bool FillWrite();
   void QueueWithSnapshots(v1::SubscribeResponse first, uint64_t position);
@@ -63,6 +64,7 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   bool finished_ = false;
   std::optional<absl::Status> end_;
   int64_t write_started_nanos_ = 0;  // 0: no write is under way
+  Pacer::Clock::time_point next_write_;  // not before this, unless the last write's end finds something to write
 };
 
 }  // namespace milepost::rpc
