@@ -297,6 +297,25 @@ TEST_F(ReaderTest, ReadersThatVanishLeaveNothingBehind) {
   EXPECT_EQ(service_.hub().subscriptions(), 0u);
 }
 
+TEST(PacedReaderTest, EventsThatComeWithinThePaceLeaveTogetherAndInOrder) {
+  eventd::Options options;
+  options.pace = std::chrono::milliseconds(10);
+  Service service(options);
+  ASSERT_TRUE(service.ok());
+  auto stub = service.NewStub();
+  Reader reader(*stub, Request({"job:1"}));
+  constexpr uint64_t kEvents = 300;
+  for (uint64_t i = 0; i < kEvents; ++i) Publish(*stub, {Notice("job:1", "x")});
+  uint64_t seq = 0, messages = 0;
+  v1::SubscribeResponse response;
+  while (seq < kEvents) {
+    ASSERT_TRUE(reader.Next(&response));
+    ++messages;
+    for (const auto& event : response.events()) ASSERT_EQ(event.seq(), ++seq);
+  }
+  EXPECT_LT(messages, kEvents);
+}
+
 TEST_F(ReaderTest, StopUnderLoadEndsEveryStreamInTime) {
   std::atomic<int> unavailable = 0;
   std::vector<std::thread> clients;

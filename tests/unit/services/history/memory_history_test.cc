@@ -82,6 +82,7 @@ TEST(MemoryHistoryTest, AgreesWithAScanOfAllEvents) {
       names.Add("job:" + std::to_string(random() % 25), random() % 3 ? 0 : random() % 600);
     }
     if (random() % 3 == 0) names.Add("user:*", random() % 2 ? 0 : random() % 600);
+    if (random() % 2 == 0) names.Add("user:" + std::to_string(random() % 4));
     const TypeSet types = random() % 2 ? TypeSet{} : TypeSet{"output"};
     Query query{.names = &names, .types = &types, .after = random() % 600};
     query.through = random() % 2 ? query.through : random() % 700;
