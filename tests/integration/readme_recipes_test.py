@@ -14,7 +14,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
-from processes import BIN, Process, ProcessTest, Server  # noqa: E402
+from command import Command  # noqa: E402
+from servers import World, binary  # noqa: E402
 
 GRPCURL = shutil.which("grpcurl", path=str(ROOT / "build/tools/bin")) or shutil.which("grpcurl")
 SMALL_CLIENT = ["/usr/bin/python3", str(ROOT / "tests/support/grpcurl.py")]
@@ -33,18 +34,24 @@ def commands_with(start):
     return [command for command in readme_commands() if command.startswith(start)]
 
 
-class Recipes(ProcessTest):
+class Recipes(unittest.TestCase):
     def setUp(self):
-        self.eventd = self.start(Server, "milepost-eventd")
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.eventd = self.world.eventd()
 
     def run_recipe(self, command, program=()):
         """Starts a command of the README against the servers of this test, `program` in place of its first word."""
         words = shlex.split(command.removesuffix(" &"))
         words[:1] = list(program) or words[:1]
-        words = [word.replace("localhost:7070", self.eventd.address).replace("build/release/bin", str(BIN)) for word in words]
+        words = [word.replace("localhost:7070", self.eventd.address) for word in words]
         if hasattr(self, "edge"):
             words = [word.replace("localhost:8080", self.edge.address) for word in words]
-        return self.start(Process, *words, cwd=ROOT)
+        if words[0].startswith("build/release/bin/"):
+            words[0] = binary(words[0].removeprefix("build/release/bin/"))
+        command = Command(*words, cwd=ROOT)
+        self.addCleanup(command.close)
+        return command
 
     def answer(self, command, program=()):
         status, lines = (process := self.run_recipe(command, program)).finish()
@@ -105,7 +112,7 @@ class SmallClientTest(GrpcRecipesTest, Recipes):
 class HttpRecipesTest(Recipes):
     def setUp(self):
         super().setUp()
-        self.edge = self.start(Server, "milepost-edge", f"--eventd={self.eventd.address}")
+        self.edge = self.world.edge(self.eventd)
 
     def publish(self, event):
         request = urllib.request.Request(f"http://{self.edge.address}/v1/events", json.dumps(event).encode(),
