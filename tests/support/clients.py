@@ -9,6 +9,7 @@ import os
 import selectors
 import socket
 import struct
+import threading
 import time
 import urllib.parse
 
@@ -288,8 +289,10 @@ class Publisher:
     def publish(self, events, key=None):
         """The cursors of the events, all of which must be taken."""
         status, answer = self.post(events, key)
-        if status != 200 or any("error" in result for result in answer["results"]):
-            raise AssertionError(f"not all published: {status} {answer}")
+        if status != 200:
+            raise AssertionError(f"not published: {status} {answer}")
+        if errors := [result["error"] for result in answer["results"] if "error" in result]:
+            raise AssertionError(f"{len(errors)} of {len(answer['results'])} not published: {errors[:3]}")
         return [result["cursor"] for result in answer["results"]]
 
     def close(self):
@@ -333,3 +336,87 @@ def wait_ready(port, seconds=15):
         if time.monotonic() > deadline:
             raise AssertionError("the edge did not get ready")
         time.sleep(0.02)
+
+
+class Load(threading.Thread):
+    """Publishes at a steady rate until it is stopped: `batch` events at once, made by make(n) for n = 0, 1, 2…
+
+    What the edge or the service cannot take now is sent again under the same key, as a careful worker does it. Give it
+    one port, or several to be used in turn.
+    """
+
+    def __init__(self, ports, make, rate, batch=5):
+        super().__init__(daemon=True)
+        self._ports = [ports] if isinstance(ports, int) else list(ports)
+        self._publishers = {}
+        self._make = make
+        self._batch = batch
+        self._pause = batch / rate
+        self._stop_asked = threading.Event()
+        self._error = None
+        self.published = []  # (event, cursor) in the order of the log; appended to while it runs
+        self.retries = 0
+        self.start()
+
+    def run(self):
+        try:
+            due, number = time.monotonic(), 0
+            while not self._stop_asked.wait(max(0, due - time.monotonic())):
+                due += self._pause
+                events = [self._make(number + n) for n in range(self._batch)]
+                cursors = self._send(events, f"load {id(self)} {number}", number // self._batch)
+                self.published.extend(zip(events, cursors))
+                number += self._batch
+        except BaseException as error:
+            self._error = error
+        finally:
+            for publisher in self._publishers.values():
+                publisher.close()
+
+    def _send(self, events, key, turn):
+        give_up = time.monotonic() + patience(60)
+        while True:
+            port = self._ports[turn % len(self._ports)]
+            turn += 1
+            publisher = self._publishers.setdefault(port, Publisher(port))
+            try:
+                status, answer = publisher.post(events, key)
+                if status == 200:
+                    return [result["cursor"] for result in answer["results"]]
+                if status != 503:
+                    raise AssertionError(f"publishing failed: {status} {answer}")
+            except (OSError, http.client.HTTPException) as error:
+                self._publishers.pop(port).close()
+                if time.monotonic() > give_up:
+                    raise error
+            self.retries += 1
+            self._stop_asked.wait(0.05)
+            if time.monotonic() > give_up:
+                raise AssertionError("publishing failed for a minute")
+
+    def stop(self):
+        """Everything that was published, in the order of the log."""
+        self._stop_asked.set()
+        self.join(patience(90))
+        if self._error:
+            raise self._error
+        assert not self.is_alive()
+        return self.published
+
+
+class Truth:
+    """What readers must get of everything that was published: [(event, cursor)] in the order of the log."""
+
+    def __init__(self, published):
+        self._entries = []  # (seq, cursor, names of its readers)
+        sticky = {}
+        for event, cursor in published:
+            names = sticky.setdefault(event["job"], {event["job"]})
+            names.update(event.get("resources", ()))
+            self._entries.append((seq_of(cursor), cursor, frozenset(names)))
+        assert all(before[0] < after[0] for before, after in zip(self._entries, self._entries[1:]))
+
+    def ids(self, resources, after):
+        """The ids that a reader of `resources` gets after the cursor `after`."""
+        wanted, seq = set(resources), seq_of(after)
+        return [cursor for number, cursor, names in self._entries if number > seq and not wanted.isdisjoint(names)]
