@@ -8,6 +8,7 @@
 
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/synchronization/mutex.h"
 #include "edge/edge.h"
 #include "edge/options.h"
 #include "spdlog/sinks/stdout_sinks.h"
@@ -56,6 +57,8 @@ int main(int argc, char** argv) {
   }
   SetUpLog(options->json_log);
   std::signal(SIGPIPE, SIG_IGN);
+  // Debian's Abseil looks for deadlocks at every lock that gRPC takes; that costs and helps nobody here.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   RaiseDescriptorLimit();
 
   milepost::edge::Edge edge(*options);

@@ -5,6 +5,12 @@
 #include "proto/contract/cursor.h"
 
 namespace milepost::edge::upstream {
+namespace {
+
+// So many messages may wait for the loop before reading pauses.
+constexpr size_t kMaxWaiting = 8;
+
+}  // namespace
 
 std::shared_ptr<TrunkStream> TrunkStream::Start(v1::EventService::Stub& stub, v1::SubscribeRequest request,
                                                 Callbacks callbacks, feed::LoopExecutor& loop,
@@ -24,42 +30,48 @@ std::shared_ptr<TrunkStream> TrunkStream::Start(v1::EventService::Stub& stub, v1
 TrunkStream::TrunkStream(v1::SubscribeRequest request, Callbacks callbacks, feed::LoopExecutor& loop,
                          feed::FrameCache& cache, Calls& calls)
     : request_(std::move(request)),
-      callbacks_(std::make_shared<Callbacks>(std::move(callbacks))),
+      callbacks_(std::move(callbacks)),
       loop_(loop),
       cache_(cache),
       calls_(calls) {}
 
-void TrunkStream::ReadNext() {
-  {
-    std::lock_guard lock(mutex_);
-    reading_ = true;
-  }
-  StartRead(&response_);
-}
-
 void TrunkStream::Abandon() {
   context_.TryCancel();
   std::lock_guard lock(mutex_);
-  // Under way, the read will fail and let go of the hold itself.
+  // A read under way will fail and let go of the hold itself.
   if (!std::exchange(abandoned_, true) && !reading_) RemoveHold();
 }
 
 void TrunkStream::OnReadDone(bool ok) {
-  bool last;
+  if (!ok) return RemoveHold();
+  TrunkMessage message = Encode();
+  bool wake, read;
   {
     std::lock_guard lock(mutex_);
-    last = !ok || abandoned_;
-    reading_ = last;  // after the last one the hold is ours to remove, not Abandon's
+    wake = waiting_.empty();
+    waiting_.push_back(std::move(message));
+    read = reading_ = abandoned_ || waiting_.size() < kMaxWaiting;
   }
-  if (last) {
-    RemoveHold();
-    return;
+  // Reading on from here costs gRPC less than being asked to by the loop's thread.
+  if (wake) loop_.Post([self = shared_from_this()] { self->Deliver(); });
+  if (read) StartRead(&response_);
+}
+
+void TrunkStream::Deliver() {
+  std::vector<TrunkMessage> messages;
+  bool read;
+  {
+    std::lock_guard lock(mutex_);
+    messages.swap(waiting_);
+    read = !reading_ && !abandoned_;
+    reading_ |= read;
   }
-  loop_.Post([callbacks = callbacks_, message = Encode()]() mutable { callbacks->on_message(std::move(message)); });
+  if (read) StartRead(&response_);
+  for (TrunkMessage& message : messages) callbacks_.on_message(std::move(message));
 }
 
 void TrunkStream::OnDone(const grpc::Status& status) {
-  loop_.Post([callbacks = callbacks_, status] { callbacks->on_done(status); });
+  loop_.Post([self = shared_from_this(), status] { self->callbacks_.on_done(status); });
   const std::shared_ptr<TrunkStream> last = std::move(self_);
   calls_.Remove(&context_);
 }

@@ -24,9 +24,9 @@ struct TrunkMessage {
   std::optional<v1::Reset> reset;
 };
 
-// A callback reactor. Messages are parsed and encoded on gRPC's threads and handled on the loop's; the next one
-// is read when the loop asks for it, so that a busy loop makes the service gather events into larger batches
-// instead of piling messages up here. Keeps itself alive until OnDone.
+// A callback reactor. Messages are parsed and encoded on gRPC's threads and handled on the loop's. Only a few
+// wait for the loop at a time: a busy loop makes the service gather events into larger batches instead of
+// piling messages up here. Keeps itself alive until OnDone. Thread-safety: mutex_.
 class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
                           public std::enable_shared_from_this<TrunkStream> {
  public:
@@ -41,11 +41,9 @@ class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
                                             Callbacks callbacks, feed::LoopExecutor& loop, feed::FrameCache& cache,
                                             Calls& calls);
 
-  // Loop's thread: the last message has been handled. Must be called once for each, also after Cancel.
-  void ReadNext();
   // Any thread. on_done follows.
   void Cancel() { context_.TryCancel(); }
-  // Cancels when the loop no longer runs and so will not call ReadNext. Any thread.
+  // Cancels when the loop no longer runs and so will take no message. Any thread.
   void Abandon();
 
   void OnReadDone(bool ok) override;
@@ -56,15 +54,19 @@ class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
               Calls& calls);
   TrunkMessage Encode();
 
+  // Loop's thread: handles what waits.
+  void Deliver();
+
   std::mutex mutex_;
-  bool reading_ = true;     // guarded by mutex_: a read is under way
-  bool abandoned_ = false;  // guarded by mutex_
+  std::vector<TrunkMessage> waiting_;  // guarded by mutex_: for the loop, which was told if there is any
+  bool reading_ = true;                // guarded by mutex_: a read is under way
+  bool abandoned_ = false;             // guarded by mutex_
 
   std::shared_ptr<TrunkStream> self_;  // until OnDone
   grpc::ClientContext context_;
   const v1::SubscribeRequest request_;
   v1::SubscribeResponse response_;
-  std::shared_ptr<Callbacks> callbacks_;  // shared with what was posted to the loop
+  Callbacks callbacks_;
   feed::LoopExecutor& loop_;
   feed::FrameCache& cache_;
   Calls& calls_;

@@ -107,7 +107,6 @@ void Upstream::OnMessage(TrunkMessage message) {
   for (const auto& applied : message.applied) table_.OnApplied(applied.revision(), applied.from());
   if (message.position && table_.open()) table_.OnEvents(message.frames, *message.position);
   FeedsChanged();
-  trunk_->ReadNext();
 }
 
 void Upstream::OnTrunkDone(const grpc::Status& status) {
