@@ -25,6 +25,8 @@ BIN = os.path.abspath(sys.argv[1])
 MILEPOST = os.path.join(BIN, "milepost")
 ENV = dict(os.environ, LANG="C.UTF-8", LC_ALL="C.UTF-8")
 LIMIT = 40  # seconds for anything
+# A shell that started this in the background would have it ignore interrupts, and every command below it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Eventd:
@@ -224,7 +226,7 @@ class CommandLineTest(unittest.TestCase):
     def test_a_signal_cancels_command_and_job(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             job = "job:sig%d" % number
-            script = "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 1000 & wait; done"
+            script = "trap 'kill $!; echo caught; exit 7' INT; sleep 1000 & echo ready; while :; do wait; done"
             process = subprocess.Popen([MILEPOST, "run", f"--eventd={self.eventd.address}", f"--job={job}", "--", "bash", "-c", script], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
             self.assertEqual(process.stdout.readline(), b"ready\n")
@@ -247,12 +249,31 @@ class CommandLineTest(unittest.TestCase):
         while os.path.exists(f"/proc/{child}") and open(f"/proc/{child}/stat").read().split()[2] != "Z":
             self.assertLess(time.monotonic(), deadline)
 
+    def test_an_interrupt_counts_even_if_the_shell_had_it_ignored(self):
+        process = self.start_run("--", "sh", "-c", "echo ready; exec sleep 1000", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 130)
+        self.assertIn("cancelled", self.events()[-1])
+
     def test_ctrl_c_in_a_terminal_cancels(self):
-        terminal = Terminal([MILEPOST, "run", f"--eventd={self.eventd.address}", "--job=job:t", "--", "sh", "-c", "echo ready; sleep 1000"])
+        terminal = Terminal([MILEPOST, "run", f"--eventd={self.eventd.address}", "--job=job:t", "--", "sh", "-c", "echo ready; exec sleep 1000"])
+        # exec, because a shell that is just starting a child may miss the signal, with or without us.
         terminal.read_until(rb"ready")
         terminal.type(b"\x03")
         self.assertEqual(terminal.wait(), 130)
         self.assertIn("cancelled", self.events()[-1])
+
+    def test_a_command_in_a_pipeline_still_reads_from_the_terminal(self):
+        for typed, shown in ((b"word\r", rb"got word\r\nstatus 5"), (b"\x03", rb"status 130")):
+            script = f"{MILEPOST} run --eventd={self.eventd.address} --job=job:p{len(typed)} -- sh -c 'echo ready; read x; echo got $x; exit 5' | cat; echo status ${{PIPESTATUS[0]}}"
+            terminal = Terminal(["/bin/bash", "-c", script])
+            terminal.read_until(rb"ready")
+            terminal.type(typed)
+            self.assertEqual(terminal.wait(), 0)
+            self.assertRegex(terminal.output, shown)
+        self.assertIn("cancelled", self.events("job:p1")[-1])
 
     def test_a_background_process_does_not_keep_the_run(self):
         began = time.monotonic()

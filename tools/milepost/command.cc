@@ -56,14 +56,18 @@ struct ChildStreams {
     setsid();
     ioctl(streams.output, TIOCSCTTY, 0);
   } else {
+    const bool in_front = IsOwnTerminal(STDIN_FILENO);  // before the group changes
     setpgid(0, 0);
-    // The command reads from the terminal: only the group in front may.
-    if (IsOwnTerminal(STDIN_FILENO)) tcsetpgrp(STDIN_FILENO, getpid());
+    // The command reads from the terminal: only the group in front may. Asking for that from behind would stop us.
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU);
+    sigprocmask(SIG_BLOCK, &stop, nullptr);
+    if (in_front) tcsetpgrp(STDIN_FILENO, getpid());
   }
   if (streams.input >= 0) dup2(streams.input, STDIN_FILENO);
   if (streams.output >= 0) dup2(streams.output, STDOUT_FILENO);
   if (streams.errors >= 0) dup2(streams.errors, STDERR_FILENO);
-  signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

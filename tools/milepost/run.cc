@@ -106,9 +106,8 @@ Fd BlockSignals() {
   sigemptyset(&set);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGWINCH}) sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  // Taking the terminal back from the command would stop us otherwise.
-  signal(SIGTTOU, SIG_IGN);
+  // A shell may have had us ignore them: then an interrupt would never arrive, nor the command's end.
+  for (const int number : {SIGINT, SIGCHLD}) signal(number, SIG_DFL);
   return Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -353,6 +352,8 @@ int RunMain(const std::vector<std::string>& args) {
     std::cerr << "milepost: " << command.status().message() << "\n";
     return 126;
   }
+  // After the command has begun, which has its own mind about them. SIGTTOU: taking the terminal back would stop us.
+  for (const int number : {SIGPIPE, SIGTTOU}) signal(number, SIG_IGN);
   if (command->start_error != 0) {
     std::cerr << "milepost: " << words[0] << ": " << Describe({.how = RunOutcome::How::kNotStarted, .number = command->start_error}) << "\n";
   }
