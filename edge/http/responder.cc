@@ -32,8 +32,7 @@ Socket Responder::TakeSocket() {
 ConnectionSlot Responder::TakeSlot() { return sink_->TakeSlot(); }
 
 void Responder::OnClientGone(std::function<void()> callback) {
-  assert(sink_ && !answered_);
-  sink_->OnClientGone(std::move(callback));
+  if (!answered_) sink_->OnClientGone(std::move(callback));
 }
 
 }  // namespace milepost::edge::http

@@ -51,7 +51,7 @@ class Responder {
 
   // Calls back at most once, on the loop's thread, if the client closes before the answer, so that a long
   // wait can end. An answer given then is still sent: the client may have closed only its sending side. Not
-  // called any more after Respond or TakeSocket. `callback` must not own this Responder (it would keep
+  // called any more after Respond or TakeSocket, so after them this does nothing. `callback` must not own this Responder (it would keep
   // itself alive).
   void OnClientGone(std::function<void()> callback);
 
