@@ -185,7 +185,7 @@ void Hub::WaitFor(uint64_t seq, int64_t deadline_nanos, std::function<void(bool)
   bool full = false;
   {
     const std::lock_guard lock(waiting_mutex_);
-    full = waiting_.size() >= kMaxWaiting;
+    full = waits_ended_ || waiting_.size() >= kMaxWaiting;
     if (!full) waiting_.emplace(seq, Waiting{deadline_nanos, done});
   }
   if (full) return done(false);
@@ -226,6 +226,21 @@ void Hub::Tick(int64_t now_nanos) {
     }
   }
   for (const Waiting& waiting : overdue) waiting.done(false);
+}
+
+void Hub::EndWaits() {
+  std::multimap<uint64_t, Waiting> ended;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    waits_ended_ = true;
+    ended.swap(waiting_);
+  }
+  for (const auto& [seq, waiting] : ended) waiting.done(false);
+}
+
+size_t Hub::waits() const {
+  const std::lock_guard lock(waiting_mutex_);
+  return waiting_.size();
 }
 
 size_t Hub::subscriptions() const {

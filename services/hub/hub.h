@@ -73,13 +73,17 @@ class Hub : public log::Pipeline {
                       const std::vector<std::string>& remove);
 
   // Calls `done(true)` when the head is at `seq` or past it, at once if it is; or `done(false)` when a Tick finds
-  // `deadline_nanos` passed or if too many wait.
+  // `deadline_nanos` passed, if too many wait, or after EndWaits.
   void WaitFor(uint64_t seq, int64_t deadline_nanos, std::function<void(bool)> done);
 
   // Once a second or so: refreshes the positions of idle subscriptions, and ends waits that are overdue.
   void Tick(int64_t now_nanos);
 
+  // Nobody waits any more, now or later: the service stops.
+  void EndWaits();
+
   size_t subscriptions() const;
+  size_t waits() const;
 
  private:
   using Node = absl::InlinedVector<Subscription*, 1>;
@@ -106,8 +110,10 @@ class Hub : public log::Pipeline {
   contract::PatternIndex<Node> index_;
   absl::flat_hash_map<std::string, std::shared_ptr<Subscription>> by_id_;
 
-  std::mutex waiting_mutex_;
-  std::multimap<uint64_t, Waiting> waiting_;  // by sequence; guarded by waiting_mutex_
+  mutable std::mutex waiting_mutex_;
+  // Guarded by waiting_mutex_:
+  std::multimap<uint64_t, Waiting> waiting_;  // by sequence
+  bool waits_ended_ = false;
 };
 
 }  // namespace milepost::hub

@@ -126,7 +126,7 @@ grpc::ServerUnaryReactor* HandleRead(const Context* context, grpc::CallbackServe
   context->hub->WaitFor(at_least, context->clock() + kReadWaitNanos, [call, at_least](bool reached) {
     if (reached) return Answer(*call);
     call->reactor->Finish(ToGrpc(absl::UnavailableError(
-        absl::StrCat("at_least: the log has not reached ", at_least, " in 5 s: try again"))));
+        absl::StrCat("at_least: the log has not reached ", at_least, " yet: try again"))));
   });
   return reactor;
 }

@@ -94,6 +94,7 @@ void Server::Stop(std::chrono::milliseconds grace) {
   if (server_ == nullptr) return;
   server_->GetHealthCheckService()->SetServingStatus(false);
   streams_.Drain();
+  hub_->EndWaits();  // the server waits for all its calls, and these wait for the log
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

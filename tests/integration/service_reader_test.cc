@@ -349,6 +349,20 @@ TEST_F(ReaderTest, StopUnderLoadEndsEveryStreamInTime) {
   EXPECT_EQ(unavailable, 8);
 }
 
+TEST_F(ReaderTest, StopEndsAReadThatWaits) {
+  v1::ReadRequest request;
+  request.add_resources("job:1");
+  request.set_at_least(100);
+  auto answer = std::async(std::launch::async, [&] {
+    v1::ReadResponse page;
+    return Read(request, &page).error_code();
+  });
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
+  while (service_.hub().waits() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  service_.Stop();
+  EXPECT_EQ(answer.get(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(ReaderTest, HealthAndReflectionAnswer) {
   grpc::GenericStub generic(service_.NewChannel());
   const auto call = [&](const std::string& method, const std::string& bytes) {

@@ -289,6 +289,10 @@ TEST(HubTest, WaitsUntilTheLogIsThereOrTheTimeIsOver) {
   EXPECT_THAT(said, ElementsAre("now", "one"));
   path.hub.Tick(10);
   EXPECT_THAT(said, ElementsAre("now", "one", "late"));
+  path.hub.WaitFor(2, 20, [&](bool reached) { said.push_back(reached ? "two" : "ended"); });
+  path.hub.EndWaits();
+  path.hub.WaitFor(2, 20, [&](bool reached) { said.push_back(reached ? "two" : "refused"); });
+  EXPECT_THAT(said, ElementsAre("now", "one", "late", "ended", "refused"));
 }
 
 }  // namespace
