@@ -67,7 +67,7 @@ absl::StatusOr<Sample> MeasureIdleLatency(const SystemKind& kind, const Shape& s
 }  // namespace
 
 Report RunLatencyIdle(Run& run) {
-  const Shape shape = run.settings.quick ? Shape{.instances = 3, .samples = 1, .silence = 1} : Shape{};
+  const Shape shape = run.settings.quick ? Shape{.instances = 3, .samples = 1, .silence = 0.5} : Shape{};
   const auto series = RunRounds("latency-idle", run.settings,
                                 [&](const SystemKind& kind) { return MeasureIdleLatency(kind, shape); });
   Report report;

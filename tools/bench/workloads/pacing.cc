@@ -17,7 +17,7 @@ absl::StatusOr<uint64_t> PublishPaced(Publisher& publisher, EventSource& source,
   const uint64_t total = EventsOf(pace);
   const double gap = 1e9 / pace.rate;
   const int64_t start = MonotonicNanos();
-  const auto give_up = start + static_cast<int64_t>(pace.seconds * 1.1e9) + pace.tick;
+  const auto give_up = start + static_cast<int64_t>(pace.seconds * (1 + pace.slack) * 1e9) + pace.tick;
   std::vector<BenchEvent> batch;
   uint64_t done = 0;
   for (int64_t wake = start; done < total; wake += pace.tick) {

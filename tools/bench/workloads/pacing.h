@@ -29,13 +29,14 @@ struct Pace {
   double seconds = 0;
   int64_t tick = 0;       // what is due is looked at so often, in nanoseconds
   size_t max_batch = 1;   // events that are published together, if so many are due
+  double slack = 0.1;     // how much longer publishing may take than it should, as a share of `seconds`
 };
 
 // How many events that makes.
 uint64_t EventsOf(const Pace& pace);
 
 // Publishes EventsOf(pace) events, as evenly as the tick allows, and returns how many went out: fewer if the
-// system holds the publisher back for more than a tenth of the time. An event that goes out late by more
+// system holds the publisher back for longer than the slack. An event that goes out late by more
 // than a tick and a millisecond counts as published when it was due, so that a system's backpressure shows in
 // its latency.
 absl::StatusOr<uint64_t> PublishPaced(Publisher& publisher, EventSource& source, const Pace& pace);
