@@ -18,16 +18,13 @@ namespace {
 constexpr absl::Duration kEndedCheck = absl::Seconds(2);
 
 Response StreamHead() {
-  return {200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}, ""};
+  return {200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}, "", false};
 }
 
 std::string LastEventId(const Request& request) { return request.Header("Last-Event-ID").value_or(""); }
 
-// A stream GET takes no body, and its answer is chunked, which HTTP/1.0 does not know.
-absl::Status CheckStream(const Request& request, bool body_allowed) {
-  if (!body_allowed && !request.body.empty()) {
-    return absl::InvalidArgumentError("body: a stream takes none with GET; for long lists use POST /v1/events:watch");
-  }
+// A stream's answer is chunked, which HTTP/1.0 does not know.
+absl::Status CheckStream(const Request& request) {
   if (request.http10) return absl::InvalidArgumentError("version: a stream needs HTTP/1.1");
   return absl::OkStatus();
 }
@@ -45,14 +42,14 @@ void OpenStream(const HandlerContext& context, sse::StreamRequest request, Respo
 }
 
 void HandleEvents(const HandlerContext& context, const Request& request, Responder responder) {
-  if (auto status = CheckStream(request, false); !status.ok()) return responder.Respond(Problem(status));
+  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
   auto parsed = sse::ParseStreamQuery(request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   OpenStream(context, *std::move(parsed), std::move(responder));
 }
 
 void HandleWatch(const HandlerContext& context, const Request& request, Responder responder) {
-  if (auto status = CheckStream(request, true); !status.ok()) return responder.Respond(Problem(status));
+  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
   auto parsed = sse::ParseWatchBody(request.body);
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   OpenStream(context, *std::move(parsed), std::move(responder));
@@ -80,7 +77,7 @@ struct EndedCheck {
 
 void HandleJobEvents(const HandlerContext& context, const Request& request, Responder responder) {
   const std::string& job = request.params.at(0);
-  if (auto status = CheckStream(request, false); !status.ok()) return responder.Respond(Problem(status));
+  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
   auto parsed = sse::ParseJobStreamQuery(job, request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   if (!contract::ParseCursor(parsed->cursor) || !context.source.ready()) {

@@ -15,6 +15,8 @@ struct Response {
   unsigned status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // False for the header of a stream (the answer to HEAD), whose length nobody knows.
+  bool has_length = true;
 };
 
 // An application/problem+json answer. `title` is the same for all problems of a sort; `detail` says what was

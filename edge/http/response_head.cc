@@ -14,7 +14,8 @@ std::string FormatHead(const Response& response, bool keep_alive, bool http10, a
     if (absl::string_view(value).find_first_of(kForbidden) != absl::string_view::npos) continue;
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
-  if (!IsBodiless(response.status)) absl::StrAppend(&head, "Content-Length: ", response.body.size(), "\r\n");
+  const bool has_length = response.has_length && !IsBodiless(response.status);
+  if (has_length) absl::StrAppend(&head, "Content-Length: ", response.body.size(), "\r\n");
   if (!keep_alive) {
     absl::StrAppend(&head, "Connection: close\r\n");
   } else if (http10) {

@@ -9,8 +9,8 @@
 
 namespace milepost::edge::http {
 
-// Ends with the empty line. Content-Length is that of `response.body`, also if the body will be left out (HEAD); 204
-// and 304 have none. Fields of `response` whose value holds a CR, LF or NUL are left out: they would let
+// Ends with the empty line. Content-Length is that of `response.body`, also if the body will be left out (HEAD); 204,
+// 304 and answers without has_length have none. Fields of `response` whose value holds a CR, LF or NUL are left out: they would let
 // input write header lines. `http10` is the client's version.
 std::string FormatHead(const Response& response, bool keep_alive, bool http10, absl::Time now);
 
