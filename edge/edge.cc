@@ -120,16 +120,19 @@ Edge::Edge(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 
 Edge::~Edge() = default;
 
-absl::Status Edge::Open() { return impl_->listener->Open(impl_->options.listen_host, impl_->options.listen_port); }
+absl::Status Edge::Open() {
+  // From here on, so that who reads the readiness line may stop the process at once.
+  impl_->signals = std::make_unique<boost::asio::signal_set>(impl_->loops[0]->loop.context(), SIGTERM, SIGINT);
+  impl_->signals->async_wait([impl = impl_.get()](const boost::system::error_code& error, int signal) {
+    if (!error) impl->BeginDrain(signal);
+  });
+  return impl_->listener->Open(impl_->options.listen_host, impl_->options.listen_port);
+}
 
 const std::string& Edge::address() const { return impl_->listener->address(); }
 
 void Edge::Run() {
   auto& loops = impl_->loops;
-  impl_->signals = std::make_unique<boost::asio::signal_set>(loops[0]->loop.context(), SIGTERM, SIGINT);
-  impl_->signals->async_wait([this](const boost::system::error_code& error, int signal) {
-    if (!error) impl_->BeginDrain(signal);
-  });
   for (auto& state : loops) {
     state->loop.Post([state = state.get()] {
       state->upstream.Start();

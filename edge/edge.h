@@ -16,7 +16,7 @@ class Edge {
   Edge(const Edge&) = delete;
   Edge& operator=(const Edge&) = delete;
 
-  // Binds the listening socket. Errors say what to change.
+  // Binds the listening socket. Errors say what to change. From here on SIGTERM and SIGINT wait for Run.
   absl::Status Open();
   // "127.0.0.1:8080". After Open.
   const std::string& address() const;

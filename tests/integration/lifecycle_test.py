@@ -80,15 +80,27 @@ class StartTest(unittest.TestCase):
             for flag in flags:
                 self.assertIn(f"--{flag}", text)
 
-    def test_readiness_is_one_line_and_logs_go_to_standard_error(self):
-        for name in PROGRAMS:
-            process = self.world.start(name, "--listen=127.0.0.1:0", "--log_format=json")
+    def test_readiness_is_one_line_and_a_stop_may_follow_at_once(self):
+        for name in PROGRAMS * 5:
+            process = self.world.start(name, "--listen=127.0.0.1:0")
+            process.terminate()
+            self.assertEqual(process.wait(10), 0, name)
             self.assertRegex(process.address, r"\A127\.0\.0\.1:\d+\Z")
+            self.assertEqual(process.stdout(), "")
+
+    def test_lines_of_the_json_log_are_json(self):
+        eventd = self.world.eventd("--log_format=json")
+        # A service that cannot be reached gives the edge words of others to log.
+        edge = self.world.edge(free_port(), "--log_format=json")
+        deadline = time.monotonic() + patience(10)
+        while "trunk closed" not in edge.stderr() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertIn("trunk closed", edge.stderr())
+        for process in (eventd, edge):
             process.terminate()
             self.assertEqual(process.wait(10), 0)
-            self.assertEqual(process.stdout(), "")
             for line in process.stderr().splitlines():
-                json.loads(line)
+                self.assertLessEqual({"time", "level", "message"}, set(json.loads(line)))
 
     def test_a_flagfile(self):
         path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"milepost-flags-{os.getpid()}")
@@ -270,8 +282,9 @@ class OneWriteTest(MilepostCase):
         self.addCleanup(trace.stderr.close)
         self.addCleanup(trace.kill)
         for _ in range(100):  # until it is attached
-            if b"TracerPid:\t0\n" not in open(f"/proc/{self.edge.pid}/status", "rb").read():
-                break
+            with open(f"/proc/{self.edge.pid}/status") as status:
+                if "TracerPid:\t0\n" not in status.read():
+                    break
             time.sleep(0.05)
         else:
             self.skipTest("strace is not permitted")
