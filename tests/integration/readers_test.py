@@ -28,7 +28,7 @@ class StalledTest(MilepostCase):
 
     def healthy_readers(self):
         streams = [self.stream("job:big", "snapshot=0", keep=False, on_event=self._count)
-                   for _ in range(200 if long_form() else 40)]
+                   for _ in range(200 if long_form() else 25)]
         self.until(lambda: all(stream.status for stream in streams))
         self.counts = dict.fromkeys(streams, 0)
         return streams
@@ -85,7 +85,7 @@ class CatchUpTest(MilepostCase):
         for stream in stalled:
             stream.stop_reading()
         cursors = {name: [] for name in names}
-        for _ in range(40):  # 16 MB, of which the edge keeps one
+        for _ in range(20):  # 8 MB, of which the edge keeps one
             batch = [notice(names[n % 4], TEXT) for n in range(200)]
             for event, cursor in zip(batch, self.publisher.publish(batch)):
                 cursors[event["job"]].append(cursor)
@@ -116,7 +116,7 @@ class ExpiredWhileStalledTest(MilepostCase):
         stream = self.connected(self.stream(["job:e", "job:f"], "snapshot=0", receive_buffer=4096))
         stream.stop_reading()
         cursors = []
-        for _ in range(60):
+        for _ in range(40):
             cursors += self.publisher.publish([notice("job:e", TEXT) for _ in range(200)])
         stream.go_on_reading()
         self.until(lambda: stream.resets, 30, "reset")
