@@ -5,6 +5,12 @@ from clients import Fleet, Publisher, wait_ready
 from servers import World
 
 
+def skip(case, reason):
+    """Skips a test and says so where tools/test counts it."""
+    print(f"SKIPPED {case.id()}: {reason}", flush=True)
+    case.skipTest(reason)
+
+
 class MilepostCase(unittest.TestCase):
     """Each test has its own processes: self.eventd, self.edge."""
 
