@@ -13,6 +13,9 @@ namespace milepost::edge::feed {
 // their frames are equal.
 class FrameCache {
  public:
+  // Larger frames are rare and are encoded by each loop, so that the cache stays below 16 MiB.
+  static constexpr size_t kMaxFrameBytes = 8 << 10;
+
   // `slots` frames at most.
   explicit FrameCache(size_t slots = 2048) : slots_(slots) {}
 
@@ -24,6 +27,7 @@ class FrameCache {
       if (slot.frame != nullptr && slot.frame->seq() == event.seq() && slot.epoch == epoch) return slot.frame;
     }
     auto frame = std::make_shared<const Frame>(event, epoch);
+    if (frame->wire().size() > kMaxFrameBytes) return frame;
     std::lock_guard lock(mutex_);
     slots_[event.seq() % slots_.size()] = {std::string(epoch), frame};
     return frame;

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "edge/feed/frame.h"
+#include "edge/feed/frame_cache.h"
 #include "edge/feed/json.h"
 #include "google/protobuf/util/json_util.h"
 #include "tests/support/stream_decoder.h"
@@ -151,6 +152,22 @@ TEST(FrameTest, ACustomNameThatIsNoneCannotForgeALine) {
   event.set_seq(3);
   event.mutable_custom()->set_name("x\nid: 9");
   EXPECT_EQ(Frame(event, "abcd1234").type(), "unknown");
+}
+
+TEST(FrameCacheTest, EncodesAnEventOnceUnlessItIsLargeOrOfAnotherEpoch) {
+  FrameCache cache(4);
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  event.set_seq(5);
+  event.mutable_notice();
+  const FramePtr first = cache.Get(event, "aaaaaaaa");
+  EXPECT_EQ(cache.Get(event, "aaaaaaaa"), first);
+  EXPECT_NE(cache.Get(event, "bbbbbbbb"), first);
+  event.set_seq(9);  // the same slot
+  EXPECT_EQ(cache.Get(event, "aaaaaaaa")->seq(), 9u);
+  event.mutable_notice()->set_text(std::string(FrameCache::kMaxFrameBytes, 'x'));
+  event.set_seq(10);
+  EXPECT_NE(cache.Get(event, "aaaaaaaa"), cache.Get(event, "aaaaaaaa"));
 }
 
 TEST(FrameTest, KnowsHowTheJobEnds) {
