@@ -32,7 +32,10 @@ std::string Chunk(absl::string_view payload) {
 }
 
 Frame::Frame(const v1::ProgressEvent& event, absl::string_view epoch)
-    : seq_(event.seq()), job_end_(EndOf(event)), progress_key_(ProgressKey(event)) {
+    : seq_(event.seq()),
+      job_end_(EndOf(event)),
+      attempt_(event.has_attempt() ? event.attempt() : 1),
+      progress_key_(ProgressKey(event)) {
   // The service refuses such names; a line end here would forge frames, so look again.
   const absl::string_view name = contract::EventName(event);
   type_ = std::string(contract::IsEventName(name) ? name : "unknown");

@@ -35,6 +35,7 @@ class Frame {
   // Equal for step-progress events of the same job, attempt and step; empty for all others.
   const std::string& progress_key() const { return progress_key_; }
   JobEnd job_end() const { return job_end_; }
+  uint32_t attempt() const { return attempt_; }
 
   // The event in protobuf's JSON mapping; never holds a line end.
   absl::string_view json() const { return absl::string_view(wire_).substr(json_begin_, json_size_); }
@@ -46,6 +47,7 @@ class Frame {
  private:
   uint64_t seq_;
   JobEnd job_end_ = JobEnd::kNone;
+  uint32_t attempt_ = 1;
   uint32_t json_begin_ = 0;
   uint32_t json_size_ = 0;
   std::string type_;

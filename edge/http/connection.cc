@@ -36,6 +36,14 @@ std::string RemoteOf(const Socket& socket) {
   return (endpoint.address().is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(endpoint.port());
 }
 
+// Streams must not be refused by a status, which stops a browser for good.
+bool IsStream(const Request& request) {
+  if (absl::StrContains(request.Header("Accept").value_or(""), "text/event-stream")) return true;
+  if (request.method == "POST") return request.path == "/v1/events:watch";
+  return request.path == "/v1/events" ||
+         (absl::StartsWith(request.path, "/v1/jobs/") && absl::EndsWith(request.path, "/events"));
+}
+
 }  // namespace
 
 Connection::Connection(Socket socket, ConnectionSlot slot, std::shared_ptr<Front> front, const Router& router, bool shed)
@@ -120,8 +128,7 @@ void Connection::Handle() {
   Request request = reader_.TakeRequest();
   if (shed_) {
     absl::InsecureBitGen random;
-    const bool event_stream = absl::StrContains(request.Header("Accept").value_or(""), "text/event-stream");
-    return Answer(Shed(event_stream, absl::Uniform(absl::IntervalClosed, random, kShedRetryMin, kShedRetryMax)), false);
+    return Answer(Shed(IsStream(request), absl::Uniform(absl::IntervalClosed, random, kShedRetryMin, kShedRetryMax)), false);
   }
   router_.Handle(std::move(request), Responder(shared_from_this(), reader_.head_only()));
 }

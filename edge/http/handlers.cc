@@ -6,6 +6,7 @@
 
 #include "edge/http/publish_body.h"
 #include "edge/http/stream_connection.h"
+#include "edge/sse/job_end.h"
 #include "edge/sse/stream_frames.h"
 #include "edge/sse/stream_request.h"
 #include "proto/contract/cursor.h"
@@ -55,24 +56,55 @@ void HandleWatch(const HandlerContext& context, const Request& request, Responde
   OpenStream(context, *std::move(parsed), std::move(responder));
 }
 
-// True if the newest event of the job ended it for good and the reader has seen it.
-bool HasEnded(const feed::Page& newest, const std::string& job, const std::string& cursor_text) {
-  const auto cursor = contract::ParseCursor(cursor_text);
-  if (!cursor || newest.frames.empty()) return false;
-  const feed::Frame& last = *newest.frames.back();
-  return last.names().front() == job && last.job_end() == feed::JobEnd::kFinal &&
-         cursor->epoch == newest.position.epoch && last.seq() <= cursor->seq && cursor->seq <= newest.position.seq;
-}
-
 // A browser that comes back after its job's end is told so by 204, which stops a native EventSource. To know,
-// the newest event is read before the header goes out, but never waited for long: a stream must not hang.
-struct EndedCheck {
-  EndedCheck(sse::StreamRequest request, std::string job, Responder responder)
-      : request(std::move(request)), job(std::move(job)), responder(std::move(responder)) {}
-  sse::StreamRequest request;
-  std::string job;
-  Responder responder;
-  bool done = false;
+// two short reads are made before the header goes out, but never waited for long: a stream must not hang.
+class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
+ public:
+  EndedCheck(const HandlerContext& context, sse::StreamRequest request, std::string job, Responder responder)
+      : context_(context), request_(std::move(request)), job_(std::move(job)), responder_(std::move(responder)) {}
+
+  void Start() {
+    context_.loop.After(kEndedCheck, [self = shared_from_this()] { self->Proceed(false); });
+    feed::ReadSpec ends;
+    ends.resources = {job_};
+    ends.types = sse::EndTypes();
+    ends.last = sse::kEndEvents;
+    context_.source.Read(std::move(ends), [self = shared_from_this()](absl::StatusOr<feed::PagePtr> page) {
+      page.ok() && self->EndIsBehind(**page) ? self->LookForMore() : self->Proceed(false);
+    });
+  }
+
+ private:
+  // True if the job ended for good and the reader has seen that.
+  bool EndIsBehind(const feed::Page& ends) const {
+    const auto cursor = contract::ParseCursor(request_.cursor);
+    const auto end = sse::NewestEnd(ends, job_);
+    return cursor && end != nullptr && end->job_end() == feed::JobEnd::kFinal &&
+           cursor->epoch == ends.position.epoch && end->seq() <= cursor->seq && cursor->seq <= ends.position.seq;
+  }
+
+  // An event after the cursor is still to be delivered.
+  void LookForMore() {
+    feed::ReadSpec rest;
+    rest.resources = {job_};
+    rest.after = request_.cursor;
+    rest.limit = 1;
+    context_.source.Read(std::move(rest), [self = shared_from_this()](absl::StatusOr<feed::PagePtr> page) {
+      self->Proceed(page.ok() && !(*page)->reset && !(*page)->more && (*page)->frames.empty());
+    });
+  }
+
+  void Proceed(bool ended) {
+    if (std::exchange(done_, true)) return;
+    if (ended) return responder_.Respond({204, {{"Cache-Control", "no-store"}}, ""});
+    OpenStream(context_, std::move(request_), std::move(responder_), job_);
+  }
+
+  const HandlerContext context_;
+  sse::StreamRequest request_;
+  const std::string job_;
+  Responder responder_;
+  bool done_ = false;
 };
 
 void HandleJobEvents(const HandlerContext& context, const Request& request, Responder responder) {
@@ -83,19 +115,7 @@ void HandleJobEvents(const HandlerContext& context, const Request& request, Resp
   if (!contract::ParseCursor(parsed->cursor) || !context.source.ready()) {
     return OpenStream(context, *std::move(parsed), std::move(responder), job);
   }
-  auto check = std::make_shared<EndedCheck>(*std::move(parsed), job, std::move(responder));
-  auto proceed = [context, check](bool ended) {
-    if (std::exchange(check->done, true)) return;
-    if (ended) return check->responder.Respond({204, {{"Cache-Control", "no-store"}}, ""});
-    OpenStream(context, std::move(check->request), std::move(check->responder), check->job);
-  };
-  feed::ReadSpec newest;
-  newest.resources = {job};
-  newest.last = 1;
-  context.source.Read(std::move(newest), [check, proceed](absl::StatusOr<feed::PagePtr> page) {
-    proceed(page.ok() && HasEnded(**page, check->job, check->request.cursor));
-  });
-  context.loop.After(kEndedCheck, [proceed] { proceed(false); });
+  std::make_shared<EndedCheck>(context, *std::move(parsed), job, std::move(responder))->Start();
 }
 
 void HandlePublish(const HandlerContext& context, const Request& request, Responder responder) {

@@ -5,16 +5,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "edge/sse/job_end.h"
 #include "proto/contract/cursor.h"
 
 namespace milepost::edge::sse {
-namespace {
-
-// How far ahead progress=latest looks for newer progress.
-constexpr size_t kConflationFrames = 1024;
-
-}  // namespace
-
 Session::Session(StreamRequest request, SessionOptions options, feed::FeedTable& table, Wake wake)
     : table_(table),
       wake_(std::move(wake)),
@@ -22,6 +16,7 @@ Session::Session(StreamRequest request, SessionOptions options, feed::FeedTable&
       types_(std::move(request_->types)),
       follow_job_(std::move(options.follow_job)),
       heartbeat_(options.heartbeat),
+      end_checked_(follow_job_.empty()),
       names_(request_->names),
       latest_progress_(request_->latest_progress),
       event_heartbeat_(request_->event_heartbeat) {
@@ -104,6 +99,11 @@ void Session::AppendSnapshots(const feed::Page& page, bool with_id) {
   }
 }
 
+// A stream that ends with its job must see the end, even if its reader does not want to.
+std::vector<std::string> Session::ServiceTypes() const {
+  return follow_job_.empty() ? types_ : std::vector<std::string>();
+}
+
 feed::ReadSpec Session::PlacingRead() const {
   feed::ReadSpec spec;
   spec.resources = Names();
@@ -118,8 +118,8 @@ feed::ReadSpec Session::PlacingRead() const {
     // What is no cursor goes to the service as one that cannot be: its answer is the reset that we want.
     const bool known = contract::ParseCursor(request_->cursor) || request_->cursor == contract::kEarliest;
     spec.after = known ? request_->cursor : "malformed";
-    spec.types = types_;
-    spec.limit = kPageEvents;
+    spec.types = ServiceTypes();
+    spec.limit = latest_progress_ ? kConflationEvents : kPageEvents;
     if (fresh_ != nullptr) {
       spec.resources = fresh_->others;
       const auto cursor = contract::ParseCursor(request_->cursor);
@@ -127,7 +127,7 @@ feed::ReadSpec Session::PlacingRead() const {
     }
   } else if (request_->last > 0) {
     spec.last = request_->last;
-    spec.types = types_;
+    spec.types = ServiceTypes();
   } else {
     spec.snapshot = true;
   }
@@ -141,14 +141,22 @@ feed::ReadSpec Session::NextRead(uint64_t& ticket) {
     purpose_ = fresh_ != nullptr && fresh_->snapshots == nullptr && !pending_reset_ ? Purpose::kFresh : Purpose::kPlace;
     return PlacingRead();
   }
-  purpose_ = Purpose::kCatchUp;
   feed::ReadSpec spec;
+  if (!end_checked_) {
+    purpose_ = Purpose::kEndCheck;
+    spec.resources = {follow_job_};
+    spec.types = EndTypes();
+    spec.last = kEndEvents;
+    spec.at_least = position_;
+    return spec;
+  }
+  purpose_ = Purpose::kCatchUp;
   spec.resources = fresh_ != nullptr ? fresh_->others : Names();
   spec.after = Id(position_);
   spec.through = fresh_ != nullptr ? fresh_->through : 0;
   spec.at_least = std::max(FeedsStart() - 1, spec.through);
-  spec.types = types_;
-  spec.limit = kPageEvents;
+  spec.types = ServiceTypes();
+  spec.limit = latest_progress_ ? kConflationEvents : kPageEvents;
   return spec;
 }
 
@@ -165,6 +173,8 @@ void Session::OnPage(uint64_t ticket, const absl::StatusOr<feed::PagePtr>& answe
     fresh_->through = (*answer)->position.seq;
   } else if (purpose_ == Purpose::kPlace) {
     PlaceByPage(*answer);
+  } else if (purpose_ == Purpose::kEndCheck) {
+    LearnEnd(**answer);
   } else if ((*answer)->reset) {
     // The place fell out of retention while the reader was slow.
     OnReset((*answer)->reset->reason(), (*answer)->reset->oldest());
@@ -217,6 +227,18 @@ void Session::PlaceByPage(const feed::PagePtr& page) {
   page_ = page;
 }
 
+// The job may have ended before the stream began, where no frame tells it. All that is in the log is still sent.
+void Session::LearnEnd(const feed::Page& page) {
+  end_checked_ = true;
+  const feed::Frame* const end = NewestEnd(page, follow_job_);
+  if (end == nullptr) return;
+  if (end->job_end() == feed::JobEnd::kFinal) end_after_ = std::max(end_after_, page.position.seq);
+  if (end->job_end() == feed::JobEnd::kRetryable && end->seq() <= position_) {
+    awaiting_retry_ = true;
+    failed_attempt_ = end->attempt();
+  }
+}
+
 void Session::FinishPage() {
   if (page_ != nullptr && (page_->frames.empty() || page_->frames.back()->seq() <= position_)) {
     position_ = std::max(position_, page_->position.seq);
@@ -237,8 +259,12 @@ Session::Step Session::Next() {
   }
   if (page_ != nullptr) return Step::kWrite;
   if (reading_ || read_failed_ || !joined()) return Step::kIdle;
-  if (Live()) return HasEvents() ? Step::kWrite : Step::kIdle;
-  return Step::kRead;
+  if (placed_ && !end_checked_) return Step::kRead;
+  if (!Live()) return Step::kRead;
+  if (HasEvents()) return Step::kWrite;
+  if (end_after_ == 0 || table_.position()->seq < end_after_) return Step::kIdle;
+  End(Goodbye::kEnded, 0);
+  return Step::kWrite;
 }
 
 bool Session::HasEvents() const {
@@ -289,7 +315,7 @@ void Session::Gather(std::vector<Piece>& pieces) {
   if (!control_.empty()) pieces.push_back({absl::string_view(control_).substr(control_sent_)});
   if (ending_ || (end_after_ != 0 && Frontier() >= end_after_)) return;
   Frames frames;
-  Collect(frames, latest_progress_ ? kConflationFrames : kMaxPieces - pieces.size());
+  Collect(frames, latest_progress_ ? kConflationEvents : kMaxPieces - pieces.size());
   Emit(frames, pieces);
 }
 
@@ -321,9 +347,14 @@ void Session::Emit(const Frames& frames, std::vector<Piece>& pieces) {
 // A stream of one job ends with it.
 void Session::Follow(const feed::Frame& frame) {
   if (frame.names().front() != follow_job_) return;
-  if (frame.job_end() == feed::JobEnd::kFinal) end_after_ = frame.seq();
-  awaiting_retry_ = frame.job_end() == feed::JobEnd::kRetryable;
-  if (!awaiting_retry_) retry_wait_until_ = absl::InfiniteFuture();
+  if (frame.job_end() == feed::JobEnd::kFinal) end_after_ = std::max(end_after_, frame.seq());
+  if (frame.job_end() == feed::JobEnd::kRetryable) {
+    awaiting_retry_ = true;
+    failed_attempt_ = frame.attempt();
+  } else if (frame.attempt() > failed_attempt_ || frame.job_end() == feed::JobEnd::kFinal) {
+    awaiting_retry_ = false;
+    retry_wait_until_ = absl::InfiniteFuture();
+  }
 }
 
 void Session::Sent(const std::vector<Piece>& pieces, size_t bytes, bool blocked) {
@@ -364,10 +395,13 @@ void Session::OnReset(v1::Reset::Reason reason, const std::string& oldest) {
   ++ticket_;
   reading_ = read_failed_ = false;
   page_.reset();
+  end_checked_ = follow_job_.empty();
+  end_after_ = 0;
+  awaiting_retry_ = false;
+  retry_wait_until_ = absl::InfiniteFuture();
   if (connected_sent_) {
     placed_ = false;
     fresh_.reset();
-    end_after_ = 0;
     pending_reset_ = std::make_unique<PendingReset>(PendingReset{reason, oldest});
   } else if (fresh_ != nullptr) {
     fresh_->snapshots.reset();

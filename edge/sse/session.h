@@ -24,8 +24,10 @@ namespace milepost::edge::sse {
 
 // At most so many pieces go into one write (the kernel takes 1,024); a whole batch of a publisher fits.
 inline constexpr size_t kMaxPieces = 1020;
-// Events of one read while catching up.
+// Events of one read while catching up; and the same for progress=latest, which looks that far ahead for newer
+// progress.
 inline constexpr uint32_t kPageEvents = 256;
+inline constexpr uint32_t kConflationEvents = 1000;
 // How long a job's stream waits for the next attempt after a retryable failure.
 inline constexpr absl::Duration kRetryWait = absl::Minutes(10);
 
@@ -93,7 +95,7 @@ class Session final : public feed::Reader {
 
  private:
   // What the answer of a read is for.
-  enum class Purpose : uint8_t { kPlace, kFresh, kCatchUp };
+  enum class Purpose : uint8_t { kPlace, kFresh, kCatchUp, kEndCheck };
   struct PendingReset {
     v1::Reset::Reason reason;
     std::string oldest;
@@ -117,9 +119,11 @@ class Session final : public feed::Reader {
   void PlaceAt(uint64_t position);
   void AppendConnected(uint64_t position);
   void AppendSnapshots(const feed::Page& page, bool with_id);
+  std::vector<std::string> ServiceTypes() const;
   feed::ReadSpec PlacingRead() const;
   void FinishPage();
 
+  void LearnEnd(const feed::Page& page);
   bool Wanted(const feed::Frame& frame) const;
   bool HasEvents() const;
   uint64_t Frontier() const;
@@ -145,7 +149,7 @@ class Session final : public feed::Reader {
   feed::PagePtr page_;      // events older than the feeds'; dropped when the socket is full
 
   uint64_t ticket_ = 0;                   // of the newest read; older answers are not for us
-  uint64_t end_after_ = 0;                // the followed job ended with this event; 0: it did not
+  uint64_t end_after_ = 0;                // the followed job has ended, and this is the last to send; 0: it has not
   absl::Time retry_wait_until_ = absl::InfiniteFuture();
   const absl::Duration heartbeat_;
   Purpose purpose_ = Purpose::kPlace;
@@ -153,7 +157,9 @@ class Session final : public feed::Reader {
   bool connected_sent_ = false;
   bool reading_ = false;
   bool read_failed_ = false;
-  bool awaiting_retry_ = false;  // the followed job failed, and another attempt may follow
+  bool end_checked_;             // whether the followed job had ended before is known
+  bool awaiting_retry_ = false;  // the followed job's attempt failed, and another may follow
+  uint32_t failed_attempt_ = 0;
   bool ending_ = false;
   const bool names_;
   const bool latest_progress_;

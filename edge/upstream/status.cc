@@ -9,6 +9,10 @@
 namespace milepost::edge::upstream {
 
 absl::Status FromGrpc(const grpc::Status& status) {
+  // gRPC's own words for this name addresses inside and mean nothing to a browser.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    return absl::UnavailableError("the event service is out of reach: try again");
+  }
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 

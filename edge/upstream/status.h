@@ -9,7 +9,7 @@
 
 namespace milepost::edge::upstream {
 
-// The same code and message. `status` is not OK.
+// The same code, and the same message but for UNAVAILABLE. `status` is not OK.
 absl::Status FromGrpc(const grpc::Status& status);
 
 // An answer to Read with its events and snapshots encoded. INTERNAL if its position is no cursor.

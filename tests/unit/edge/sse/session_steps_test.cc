@@ -29,6 +29,7 @@ class SessionStepsTest : public ::testing::Test {
   void Start(StreamRequest request, std::string follow_job = "") {
     SessionOptions options;
     options.retry_ms = 777;
+    following_ = !follow_job.empty();
     options.follow_job = std::move(follow_job);
     session_ = std::make_unique<Session>(std::move(request), options, table_, [](bool) {});
     session_->Start();
@@ -65,7 +66,8 @@ class SessionStepsTest : public ::testing::Test {
   // Lets the session write until it has nothing to say; the last step.
   Session::Step Drain(size_t budget = SIZE_MAX) {
     std::vector<Piece> pieces;
-    while (session_->Next() == Session::Step::kWrite) {
+    while (session_->Next() == Session::Step::kWrite || AnswerEndCheck()) {
+      if (session_->Next() != Session::Step::kWrite) continue;
       session_->Gather(pieces);
       std::string bytes;
       for (const Piece& piece : pieces) bytes.append(piece.bytes.data(), piece.bytes.size());
@@ -80,6 +82,19 @@ class SessionStepsTest : public ::testing::Test {
     return session_->Next();
   }
 
+  // A followed stream asks whether its job had ended before; `ends_` is what the log holds of that.
+  bool AnswerEndCheck() {
+    if (!following_ || session_->Next() != Session::Step::kRead) return false;
+    uint64_t ticket = 0;
+    const feed::ReadSpec spec = session_->NextRead(ticket);
+    EXPECT_THAT(spec.types, ElementsAre("job-completed", "job-failed", "job-cancelled"));
+    auto page = std::make_shared<feed::Page>();
+    page->position = *table_.position();
+    page->frames = ends_;
+    session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+    return true;
+  }
+
   std::vector<std::string> Events() {
     std::vector<std::string> names;
     for (const test::SseFrame& frame : std::exchange(decoder_.frames(), {})) names.push_back(frame.event);
@@ -90,6 +105,8 @@ class SessionStepsTest : public ::testing::Test {
   std::unique_ptr<Session> session_;
   test::StreamDecoder decoder_;
   int writes_ = 0;
+  bool following_ = false;
+  std::vector<feed::FramePtr> ends_;
 };
 
 TEST_F(SessionStepsTest, BeginsWithHeadRetryAndConnected) {
@@ -164,17 +181,56 @@ TEST_F(SessionStepsTest, AfterARetryableFailureTheStreamWaitsTenMinutesForTheNex
   session_->CheckRetryWait(failed);
   session_->CheckRetryWait(failed + kRetryWait - absl::Seconds(1));
   EXPECT_EQ(Drain(), Session::Step::kIdle);
-  // The next attempt begins: the clock is set back.
+  // The next attempt begins: the clock is set back. (A late word of the failed one does not.)
   Deliver({Notice(12)});
+  EXPECT_EQ(Drain(), Session::Step::kIdle);
+  session_->CheckRetryWait(failed + kRetryWait - absl::Seconds(1));
+  Deliver({Event(13, [](v1::ProgressEvent& event) {
+    event.set_attempt(2);
+    event.mutable_notice();
+  })});
   EXPECT_EQ(Drain(), Session::Step::kIdle);
   session_->CheckRetryWait(failed + 2 * kRetryWait);
   EXPECT_EQ(Drain(), Session::Step::kIdle);
-  Deliver({Event(13, fail)});
+  Deliver({Event(14, [&](v1::ProgressEvent& event) {
+    event.set_attempt(2);
+    fail(event);
+  })});
   EXPECT_EQ(Drain(), Session::Step::kIdle);
   session_->CheckRetryWait(failed + 2 * kRetryWait);
   session_->CheckRetryWait(failed + 3 * kRetryWait);
   EXPECT_EQ(Drain(), Session::Step::kEnd);
-  EXPECT_THAT(Events(), ElementsAre("connected", "job-failed", "notice", "job-failed", "goodbye"));
+  EXPECT_THAT(Events(), ElementsAre("connected", "job-failed", "notice", "notice", "job-failed", "goodbye"));
+}
+
+TEST_F(SessionStepsTest, AStreamOfAJobThatHadEndedEndsAtOnce) {
+  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_completed(); }), Event(7, [](v1::ProgressEvent& event) {
+             event.set_job("job:2");
+             event.add_resources("job:1");
+             event.mutable_failed()->set_retryable(true);
+           })};
+  Start(Tail("job:1"), "job:1");
+  EXPECT_EQ(Drain(), Session::Step::kEnd);
+  EXPECT_THAT(Events(), ElementsAre("connected", "goodbye"));
+}
+
+TEST_F(SessionStepsTest, AStreamThatBeginsAfterARetryableFailureWaitsTenMinutesToo) {
+  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_failed()->set_retryable(true); })};
+  Start(Tail("job:1"), "job:1");
+  EXPECT_EQ(Drain(), Session::Step::kIdle);
+  session_->CheckRetryWait(absl::UnixEpoch());
+  session_->CheckRetryWait(absl::UnixEpoch() + kRetryWait);
+  EXPECT_EQ(Drain(), Session::Step::kEnd);
+}
+
+TEST_F(SessionStepsTest, AResetForgetsHowTheOldLogsJobEnded) {
+  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_failed()->set_retryable(true); })};
+  Start(Tail("job:1"), "job:1");
+  ends_.clear();
+  session_->CheckRetryWait(absl::UnixEpoch());
+  table_.OnReset(v1::Reset::EPOCH, "eeeeeeee-0", {"eeeeeeee", 0});
+  session_->CheckRetryWait(absl::UnixEpoch() + kRetryWait);
+  EXPECT_EQ(session_->Next(), Session::Step::kRead);  // its snapshots
 }
 
 TEST_F(SessionStepsTest, LatestSkipsOlderProgressOfTheSameStepOnly) {
