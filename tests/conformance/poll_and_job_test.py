@@ -143,6 +143,20 @@ class JobStreamTest(OtherCase):
             self.until(lambda: stream.resets)
             self.assertEqual(stream.status, 200)
 
+    def test_a_stream_that_is_opened_after_the_end_ends_too(self):
+        self.end(completed={})
+        for query in ("", "?last_event_id=latest", "?last_event_id=rubbish", "?snapshot=0",
+                      "?last_event_id=earliest&types=job-status"):
+            stream = self.fleet.open(self.edge.port, f"/v1/jobs/{self.job}/events{query}")
+            self.until(lambda: stream.closed)
+            self.assertEqual(stream.status, 200, query)
+            self.assertEqual(stream.frames[-1].json["reason"], "ended", query)
+
+    def test_204_although_another_job_that_carries_the_name_went_on(self):
+        self.end(completed={})
+        later, = self.publisher.publish({"job": "job:carries", "resources": [self.job], "notice": {"text": "x"}})
+        self.assertEqual(request(self.edge.port, "GET", f"/v1/jobs/{self.job}/events?last_event_id={later}")[0], 204)
+
     def test_no_204_while_the_job_runs(self):
         cursor = self.publish_numbered(3)[-1]
         stream = self.connected(self.job_stream(last_event_id=cursor))
