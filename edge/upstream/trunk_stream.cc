@@ -33,7 +33,10 @@ TrunkStream::TrunkStream(v1::SubscribeRequest request, Callbacks callbacks, feed
       callbacks_(std::move(callbacks)),
       loop_(loop),
       cache_(cache),
-      calls_(calls) {}
+      calls_(calls) {
+  // A service that is away is waited for by the channel alone: two backoffs in turn would add up.
+  context_.set_wait_for_ready(true);
+}
 
 void TrunkStream::Abandon() {
   context_.TryCancel();

@@ -14,6 +14,7 @@ namespace {
 
 constexpr absl::Duration kMinBackoff = absl::Milliseconds(50);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(1);
+constexpr absl::Duration kAwayNotice = absl::Seconds(1);  // a trunk that opens later than this is worth a line
 constexpr auto kUpdateDeadline = std::chrono::seconds(10);
 constexpr auto kReadDeadline = std::chrono::seconds(10);
 constexpr auto kPublishDeadline = std::chrono::seconds(30);
@@ -34,7 +35,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, bool own_c
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 300);
   // A service that is stopped or unreachable is noticed although nothing is sent to it.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -81,11 +82,16 @@ void Upstream::KeepAwake(absl::Duration period) {
 void Upstream::OpenTrunk() {
   v1::SubscribeRequest request;
   for (std::string& name : table_.OpenTrunk(kMaxNames)) request.add_resources(std::move(name));
-  if (table_.position()) request.set_cursor(contract::FormatCursor(*table_.position()));
+  if (table_.position() && !damaged_) request.set_cursor(contract::FormatCursor(*table_.position()));
   trunk_ = TrunkStream::Start(*stub_, std::move(request),
                               {[this](TrunkMessage message) { OnMessage(std::move(message)); },
                                [this](const grpc::Status& status) { OnTrunkDone(status); }},
                               loop_, cache_, calls_);
+  loop_.After(kAwayNotice, [this, opening = std::weak_ptr<TrunkStream>(trunk_)] {
+    const auto waited_for = opening.lock();
+    if (waited_for == nullptr || waited_for != trunk_ || ready_ || std::exchange(told_away_, true)) return;
+    spdlog::warn("the event service is away: streams stay open and go on when it is back");
+  });
 }
 
 void Upstream::OnMessage(TrunkMessage message) {
@@ -99,10 +105,15 @@ void Upstream::OnMessage(TrunkMessage message) {
     failures_ = 0;
     spdlog::info("trunk open position={}", contract::FormatCursor(*message.position));
   }
+  if (message.position && std::exchange(damaged_, false)) {
+    // Nobody can have what the store no longer holds: its readers are told so, and go on from here.
+    table_.OnReset(v1::Reset::EXPIRED, contract::FormatCursor(begin), begin);
+  }
   if (message.reset && message.position) table_.OnReset(message.reset->reason(), message.reset->oldest(), begin);
   if (message.subscription_id && message.position) {
     table_.OnOpened(begin);
     ready_ = true;
+    told_away_ = false;
   }
   for (const auto& applied : message.applied) table_.OnApplied(applied.revision(), applied.from());
   if (message.position && table_.open()) table_.OnEvents(message.frames, *message.position);
@@ -116,6 +127,7 @@ void Upstream::OnTrunkDone(const grpc::Status& status) {
   table_.OnClosed();
   absl::Duration pause = std::min(kMaxBackoff, kMinBackoff * (1 << std::min(failures_, 10u)));
   pause *= std::uniform_real_distribution<double>(0.5, 1.0)(random_);
+  damaged_ |= status.error_code() == grpc::StatusCode::DATA_LOSS;
   if (failures_++ == 0) spdlog::warn("trunk closed code={} message={}", status.error_code(), status.error_message());
   loop_.After(pause, [this] { OpenTrunk(); });
 }
@@ -234,12 +246,34 @@ void Upstream::CallRead(feed::ReadSpec spec, ReadDone done) {
   stub_->async()->Read(&call->context, &call->request, &call->response,
                        [this, call, done = std::make_shared<ReadDone>(std::move(done))](grpc::Status status) {
     absl::StatusOr<feed::PagePtr> page = status.ok() ? ToPage(call->response, cache_) : FromGrpc(status);
-    loop_.Post([this, done, page = std::move(page)]() mutable {
+    loop_.Post([this, call, done, page = std::move(page)]() mutable {
       --reads_under_way_;
-      (*done)(std::move(page));
+      if (absl::IsDataLoss(page.status()) && call->request.after() != contract::kLatest) {
+        ReadPastDamage(call->request, page.status(), std::move(*done));
+      } else {
+        (*done)(std::move(page));
+      }
       StartReads();
     });
     calls_.Remove(&call->context);
+  });
+}
+
+// The store is damaged where the reader is. Waiting would not mend it: the reader is told that events are lost, and goes
+// on with snapshots from the newest one.
+void Upstream::ReadPastDamage(const v1::ReadRequest& request, const absl::Status& damage, ReadDone done) {
+  spdlog::error("events are lost: {}", std::string(damage.message()));
+  feed::ReadSpec newest;
+  newest.resources.assign(request.resources().begin(), request.resources().end());
+  newest.after = std::string(contract::kLatest);
+  newest.snapshot = true;
+  CallRead(std::move(newest), [done = std::move(done)](absl::StatusOr<feed::PagePtr> page) mutable {
+    if (!page.ok()) return done(std::move(page));
+    auto told = std::make_shared<feed::Page>(**page);
+    told->reset.emplace();
+    told->reset->set_reason(v1::Reset::EXPIRED);
+    told->reset->set_oldest(contract::FormatCursor(told->position));
+    done(feed::PagePtr(std::move(told)));
   });
 }
 

@@ -70,6 +70,7 @@ class Upstream final : public feed::Source {
   void StartReads();
   void StartSnapshotRead();
   void CallRead(feed::ReadSpec spec, ReadDone done);
+  void ReadPastDamage(const v1::ReadRequest& request, const absl::Status& damage, ReadDone done);
 
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::EventService::Stub> stub_;
@@ -81,6 +82,8 @@ class Upstream final : public feed::Source {
 
   std::shared_ptr<TrunkStream> trunk_;  // null between trunks; shared with the call itself
   std::string subscription_id_;
+  bool told_away_ = false; // in the log, for this time that the service is away
+  bool damaged_ = false;   // the service cannot read its store where the last trunk was
   uint32_t failures_ = 0;  // trunks in a row that did not open
   std::minstd_rand random_{std::random_device{}()};
 

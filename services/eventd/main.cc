@@ -19,13 +19,15 @@
 #include "services/eventd/eventd.h"
 #include "services/eventd/logging.h"
 #include "services/eventd/options.h"
+#include "services/rpc/one_poller.h"
 
 namespace {
 
 constexpr char kUsage[] =
     "The event service of Milepost: takes progress events from workers over gRPC, puts them in one order, and gives\n"
     "them to readers.\n\n"
-    "  milepost-eventd                       listens on 127.0.0.1:7070, keeps events in memory\n"
+    "  milepost-eventd                       listens on 127.0.0.1:7070, keeps events in ./milepost-data\n"
+    "  milepost-eventd --log=memory          keeps them in memory, for a try\n"
     "  milepost-eventd --listen=127.0.0.1:0  picks a free port and prints it\n\n"
     "When it is ready it prints one line on standard output: listening on ADDRESS:PORT. SIGTERM and SIGINT stop it\n"
     "within 10 s. Exit status: 0 stopped as asked, 1 failure, 2 bad flags. Flags can also stand in a file:\n"
@@ -94,6 +96,7 @@ int main(int argc, char** argv) {
   // Debian builds Abseil with deadlock detection, which puts every mutex of gRPC behind one global lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   spdlog::info("starting {}", eventd::Describe(*options));
+  const milepost::rpc::OnePoller one_poller;
   eventd::Eventd service(*options);
   if (const absl::Status status = service.Start(); !status.ok()) {
     spdlog::error("{}", std::string(status.message()));

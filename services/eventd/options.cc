@@ -13,9 +13,25 @@
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:7070",
           "ADDRESS:PORT to take gRPC on. Port 0 picks one; the line \"listening on\" tells which.");
-ABSL_FLAG(std::string, log, "memory", "Where events are kept: memory (lost when the process ends).");
-ABSL_FLAG(uint64_t, retention_mib, 256, "MiB of memory that kept events may take, 1 to 1048576; the oldest go first.");
-ABSL_FLAG(absl::Duration, retention_age, absl::Hours(24), "How long events are kept, 1s to 8760h, for example 90m or 24h.");
+ABSL_FLAG(std::string, log, "rocksdb:./milepost-data",
+          "Where events are kept: rocksdb:DIR (a store in the directory DIR, which is made if need be), or memory (lost "
+          "when the process ends).");
+ABSL_FLAG(std::string, durability, "sync",
+          "What an ack means with a rocksdb log. sync: the disk has the event, it survives a loss of power. os: the "
+          "operating system has it, it survives the process; faster where the disk is slow, but a loss of power loses what "
+          "was acked in the last seconds.");
+ABSL_FLAG(uint64_t, retention_mib, 0,
+          "MiB that kept events may take, 1 to 1048576; the oldest go first. 0: 8192 on disk, 256 in memory.");
+ABSL_FLAG(absl::Duration, retention_age, absl::ZeroDuration(),
+          "How long events are kept, 1s to 8760h, for example 90m. 0: 72h on disk, 24h in memory.");
+ABSL_FLAG(absl::Duration, keep_jobs, absl::Hours(168),
+          "How long a job is known after its last event, 1s to 8760h: what belongs to it, and how it ended.");
+ABSL_FLAG(uint64_t, min_free_mib, 256,
+          "MiB of the disk that are to stay free, 0 to 1048576. Below, publishing is refused with RESOURCE_EXHAUSTED until "
+          "there is space again; reading goes on.");
+ABSL_FLAG(bool, accept_loss, false,
+          "Start even if acknowledged events are missing at the end of the store, after a damage that no backup mends.");
+ABSL_FLAG(bool, rebuild, false, "Make all views anew from the kept events at start, instead of from their checkpoint.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls under way may take after SIGTERM, 0s to 9s, before they are cancelled.");
 ABSL_FLAG(absl::Duration, pace, absl::ZeroDuration(),
@@ -41,11 +57,18 @@ bool IsAddress(absl::string_view text) {
   return error == std::errc() && end == digits.data() + digits.size() && port <= 65535;
 }
 
-absl::Status CheckLog(absl::string_view log) {
+constexpr char kRocksPrefix[] = "rocksdb:";
+
+absl::Status ReadLog(const std::string& log, std::string* store_dir) {
   if (log == "memory") return absl::OkStatus();
-  if (absl::StartsWith(log, "rocksdb:") || absl::StartsWith(log, "nats://")) {
+  if (absl::StartsWith(log, kRocksPrefix)) {
+    *store_dir = log.substr(sizeof(kRocksPrefix) - 1);
+    if (!store_dir->empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("--log=\"rocksdb:\": has no directory: for example rocksdb:./milepost-data");
+  }
+  if (absl::StartsWith(log, "nats://")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--log=", contract::Quoted(log), ": this kind of log is not built in yet: use --log=memory"));
+        absl::StrCat("--log=", contract::Quoted(log), ": this kind of log is not built in yet: use rocksdb:DIR"));
   }
   return absl::InvalidArgumentError(
       absl::StrCat("--log=", contract::Quoted(log), ": no such log: memory, rocksdb:DIR or nats://HOST:PORT[,…]"));
@@ -61,14 +84,27 @@ absl::StatusOr<Options> OptionsFromFlags() {
         absl::StrCat("--listen=", contract::Quoted(options.listen), ": must be ADDRESS:PORT, for example 127.0.0.1:7070"));
   }
   options.log = absl::GetFlag(FLAGS_log);
-  if (absl::Status status = CheckLog(options.log); !status.ok()) return status;
+  if (absl::Status status = ReadLog(options.log, &options.store_dir); !status.ok()) return status;
+  const std::string durability = absl::GetFlag(FLAGS_durability);
+  if (durability != "sync" && durability != "os") {
+    return absl::InvalidArgumentError(absl::StrCat("--durability=", contract::Quoted(durability), ": must be sync or os"));
+  }
+  options.sync = durability == "sync";
+  options.keep_jobs = absl::ToChronoSeconds(absl::GetFlag(FLAGS_keep_jobs));
+  options.accept_loss = absl::GetFlag(FLAGS_accept_loss);
+  options.rebuild = absl::GetFlag(FLAGS_rebuild);
+  options.min_free_bytes = std::min<uint64_t>(absl::GetFlag(FLAGS_min_free_mib), kMaxRetentionMib) * kMib;
   const std::string format = absl::GetFlag(FLAGS_log_format);
   if (format != "text" && format != "json") {
     return absl::InvalidArgumentError(absl::StrCat("--log_format=", contract::Quoted(format), ": must be text or json"));
   }
   options.json_log = format == "json";
-  options.retention_bytes = std::min<uint64_t>(absl::GetFlag(FLAGS_retention_mib), kMaxRetentionMib) * kMib;
-  options.retention_age = absl::ToChronoSeconds(absl::GetFlag(FLAGS_retention_age));
+  const bool on_disk = !options.store_dir.empty();
+  const uint64_t mib = absl::GetFlag(FLAGS_retention_mib);
+  options.retention_bytes = std::min<uint64_t>(mib != 0 ? mib : on_disk ? 8192 : 256, kMaxRetentionMib) * kMib;
+  const absl::Duration age = absl::GetFlag(FLAGS_retention_age);
+  options.retention_age =
+      absl::ToChronoSeconds(age != absl::ZeroDuration() ? age : absl::Hours(on_disk ? 72 : 24));
   options.drain = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain));
   options.pace = absl::ToChronoMicroseconds(absl::GetFlag(FLAGS_pace));
   Clamp(&options);
@@ -78,13 +114,15 @@ absl::StatusOr<Options> OptionsFromFlags() {
 void Clamp(Options* options) {
   options->retention_bytes = std::clamp(options->retention_bytes, kMib, kMaxRetentionMib * kMib);
   options->retention_age = std::clamp(options->retention_age, std::chrono::seconds(1), kMaxRetentionAge);
+  options->keep_jobs = std::clamp(options->keep_jobs, std::chrono::seconds(1), kMaxRetentionAge);
   options->drain = std::clamp(options->drain, std::chrono::milliseconds(0), kMaxDrain);
   options->pace = std::clamp(options->pace, std::chrono::microseconds(0), kMaxPace);
 }
 
 std::string Describe(const Options& options) {
-  return absl::StrCat("listen=", options.listen, " log=", options.log, " retention_mib=", options.retention_bytes / kMib,
-                      " retention_age=", options.retention_age.count(), "s drain=", options.drain.count(),
+  return absl::StrCat("listen=", options.listen, " log=", options.log, " durability=", options.sync ? "sync" : "os",
+                      " min_free_mib=", options.min_free_bytes / kMib, " retention_mib=", options.retention_bytes / kMib,
+                      " retention_age=", options.retention_age.count(), "s keep_jobs=", options.keep_jobs.count(), "s drain=", options.drain.count(),
                       "ms pace=", options.pace.count(), "us log_format=", options.json_log ? "json" : "text");
 }
 

@@ -3,61 +3,22 @@
 #include <algorithm>
 #include <cassert>
 
+#include "services/history/page_builder.h"
+
 namespace milepost::history {
 namespace {
 
 // A record's slot and its share of container overhead.
 constexpr size_t kSlotBytes = 64;
 
-bool TypeWanted(const Query& query, const StoredEvent& event) {
-  return query.types == nullptr || query.types->empty() || query.types->contains(event.type);
-}
-
 }  // namespace
 
-size_t StoredEvent::Cost() const {
-  return sizeof(StoredEvent) + type.capacity() + progress_key.capacity() + bytes.capacity() +
-         names->size() * sizeof(uint64_t);
-}
-
-// Fills a page within its limits. `Look` returns false when the page is full or has looked at enough.
-class MemoryHistory::PageBuilder {
- public:
-  explicit PageBuilder(const Query& query) : query_(query) {}
-
-  // True if `seq` may still be looked at; otherwise the page ends before it.
-  bool MayLook() {
-    if (looked_ >= kMaxScan || full_) return false;
-    ++looked_;
-    return true;
-  }
-
-  // Adds a wanted event; false if it does not fit.
-  bool Add(const EventPtr& event) {
-    const size_t size = event->bytes.size();
-    if (page.events.size() >= query_.max_events || (!page.events.empty() && bytes_ + size > query_.max_bytes)) {
-      full_ = true;
-      return false;
-    }
-    bytes_ += size;
-    page.events.push_back(event);
-    return true;
-  }
-
-  Page page;
-
- private:
-  const Query& query_;
-  size_t bytes_ = 0;
-  size_t looked_ = 0;
-  bool full_ = false;
-};
-
-void MemoryHistory::Store(std::span<const Entry> entries) {
-  if (entries.empty()) return;
+absl::Status MemoryHistory::Store(std::span<const Entry> entries) {
+  if (entries.empty()) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
   for (const Entry& entry : entries) StoreLocked(entry);
   TrimLocked(entries.back().commit_nanos);
+  return absl::OkStatus();
 }
 
 void MemoryHistory::StoreLocked(const Entry& entry) {
@@ -106,7 +67,7 @@ void MemoryHistory::DropOldest() {
 
 Bounds MemoryHistory::bounds() const {
   const std::lock_guard lock(mutex_);
-  return {floor_, Head()};
+  return {floor_, Head(), slots_.empty() ? 0 : slots_.back().commit_nanos};
 }
 
 size_t MemoryHistory::indexed_names() const {
@@ -180,24 +141,24 @@ Page MemoryHistory::Read(const Query& query) const {
   if (query.after < floor_) {
     builder.page.expired = true;
     builder.page.position = query.after;
-    return std::move(builder.page);
+    return builder.Take();
   }
   const uint64_t end = std::min(query.through, Head());
   builder.page.position = std::max(query.after, end);
-  if (query.after >= end) return std::move(builder.page);
+  if (query.after >= end) return builder.Take();
   if (ScanIsCheaper(query, end)) {
     ReadByScan(query, end, &builder);
   } else {
     ReadByIndex(query, end, &builder);
   }
   builder.page.more = builder.page.position < end;
-  return std::move(builder.page);
+  return builder.Take();
 }
 
 void MemoryHistory::ReadByScan(const Query& query, uint64_t end, PageBuilder* builder) const {
   for (uint64_t seq = query.after + 1; seq <= end; ++seq) {
     const EventPtr& event = At(seq);
-    const bool wanted = event != nullptr && TypeWanted(query, *event) && query.names->Wants(*event);
+    const bool wanted = event != nullptr && WantsType(query, event->type) && query.names->Wants(*event);
     if (!builder->MayLook() || (wanted && !builder->Add(event))) {
       builder->page.position = seq - 1;
       return;
@@ -209,14 +170,14 @@ void MemoryHistory::ReadByIndex(const Query& query, uint64_t end, PageBuilder* b
   Merge merge(*this, *query.names, query.after, end, Merge::kForward);
   while (const uint64_t seq = merge.Next()) {
     const EventPtr& event = At(seq);
-    if (!builder->MayLook() || (TypeWanted(query, *event) && !builder->Add(event))) {
+    if (!builder->MayLook() || (WantsType(query, event->type) && !builder->Add(event))) {
       builder->page.position = seq - 1;
       return;
     }
   }
 }
 
-uint64_t MemoryHistory::PositionBeforeLast(const Query& query, size_t count) const {
+absl::StatusOr<uint64_t> MemoryHistory::PositionBeforeLast(const Query& query, size_t count) const {
   uint64_t below = std::numeric_limits<uint64_t>::max();
   // In turns, so that a long search does not hold up the log.
   while (true) {
@@ -235,13 +196,13 @@ uint64_t MemoryHistory::FindLast(const Query& query, uint64_t below, size_t* lef
     uint64_t seq = below - 1;
     for (; seq > floor_ && *left > 0 && looked < kMaxScan; --seq, ++looked) {
       const EventPtr& event = At(seq);
-      if (event != nullptr && TypeWanted(query, *event) && query.names->Wants(*event)) --*left;
+      if (event != nullptr && WantsType(query, event->type) && query.names->Wants(*event)) --*left;
     }
     return seq + 1;
   }
   Merge merge(*this, *query.names, floor_, below - 1, Merge::kBackward);
   while (const uint64_t seq = merge.Next()) {
-    if (TypeWanted(query, *At(seq))) --*left;
+    if (WantsType(query, At(seq)->type)) --*left;
     if (*left == 0 || ++looked >= kMaxScan) return seq;
   }
   return floor_ + 1;

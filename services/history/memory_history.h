@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "services/history/history.h"
+#include "services/history/page_builder.h"
 
 namespace milepost::history {
 
@@ -20,13 +21,14 @@ struct Retention {
 // Thread-safe by one mutex, held for at most one page or one batch.
 class MemoryHistory : public History {
  public:
-  explicit MemoryHistory(Retention retention) : retention_(retention) {}
+  // Begins empty after `floor`.
+  explicit MemoryHistory(Retention retention, uint64_t floor = 0) : retention_(retention), floor_(floor) {}
 
-  void Store(std::span<const Entry> entries) override;
+  absl::Status Store(std::span<const Entry> entries) override;
   void Trim(int64_t now_nanos) override;
   Bounds bounds() const override;
   Page Read(const Query& query) const override;
-  uint64_t PositionBeforeLast(const Query& query, size_t count) const override;
+  absl::StatusOr<uint64_t> PositionBeforeLast(const Query& query, size_t count) const override;
 
   // Resources in the index; for tests of its bound.
   size_t indexed_names() const;
@@ -42,7 +44,6 @@ class MemoryHistory : public History {
     EventPtr event;
   };
   class Merge;
-  class PageBuilder;
 
   // All below want mutex_ to be held.
   void StoreLocked(const Entry& entry);
@@ -58,7 +59,7 @@ class MemoryHistory : public History {
   const Retention retention_;
   mutable std::mutex mutex_;
   // Guarded by mutex_:
-  uint64_t floor_ = 0;
+  uint64_t floor_;
   size_t bytes_ = 0;
   std::deque<Slot> slots_;  // records floor_+1, floor_+2, …
   absl::flat_hash_map<std::string, SeqList> index_;

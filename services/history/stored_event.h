@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "milepost/v1/event.pb.h"
+
 namespace milepost::history {
 
 // Immutable and shared by the history and every reader that waits for it; safe from any thread.
@@ -23,5 +25,9 @@ struct StoredEvent {
 };
 
 using EventPtr = std::shared_ptr<const StoredEvent>;
+
+// `event` as it is stored; `bytes` is its encoding and is made if it is empty.
+EventPtr MakeStoredEvent(const v1::ProgressEvent& event, int64_t commit_nanos,
+                         std::shared_ptr<const std::vector<std::string>> names, std::string bytes = "");
 
 }  // namespace milepost::history

@@ -10,28 +10,32 @@
 namespace milepost::hub {
 namespace {
 
-std::string ProgressKey(const v1::ProgressEvent& event) {
-  if (!event.has_progress()) return "";
-  const uint32_t attempt = event.has_attempt() ? event.attempt() : 1;
-  return absl::StrCat(event.job(), " ", attempt, " ", event.progress().step());  // a job's name holds no space
-}
-
-history::EventPtr Stored(const v1::ProgressEvent& event, int64_t commit_nanos,
-                         std::shared_ptr<const std::vector<std::string>> names) {
-  auto stored = std::make_shared<history::StoredEvent>();
-  stored->seq = event.seq();
-  stored->commit_nanos = commit_nanos;
-  stored->type = std::string(contract::EventName(event));
-  stored->progress_key = ProgressKey(event);
-  stored->names = std::move(names);
-  event.SerializeToString(&stored->bytes);
-  return stored;
+// The fold's verdict on one record, as an entry of the history.
+history::Entry Judge(jobs::Fold& fold, const jobs::Input& input, log::Outcome* outcome) {
+  jobs::Verdict verdict = fold.Apply(input);
+  *outcome = {verdict.seq, std::move(verdict.status), verdict.producer_mark};
+  history::Entry entry{.seq = input.seq, .commit_nanos = input.commit_nanos};
+  entry.origin = {.producer = input.producer,
+                  .number = input.number,
+                  .first_of_stream = input.first_of_stream,
+                  .idempotency_key = input.idempotency_key,
+                  .idempotency_content = input.idempotency_content,
+                  .index = input.index};
+  if (verdict.is_event) {
+    entry.event = history::MakeStoredEvent(*input.event, input.commit_nanos, std::move(verdict.names));
+  } else if (!outcome->status.ok()) {
+    entry.refused = input.event;
+  }
+  return entry;
 }
 
 }  // namespace
-
-Hub::Hub(history::History* history, std::string epoch)
-    : history_(history), epoch_(std::move(epoch)), head_(history->bounds().head) {}
+Hub::Hub(history::History* history, std::string epoch, int64_t keep_jobs_nanos)
+    : history_(history),
+      keep_jobs_nanos_(keep_jobs_nanos),
+      epoch_(std::move(epoch)),
+      head_(history->bounds().head),
+      fold_(std::make_unique<jobs::Fold>(keep_jobs_nanos)) {}
 
 history::Entry Hub::Fold(uint64_t seq, int64_t commit_nanos, log::Record& record, log::Outcome* outcome) {
   jobs::Input input{.seq = seq,
@@ -39,20 +43,14 @@ history::Entry Hub::Fold(uint64_t seq, int64_t commit_nanos, log::Record& record
                     .event = record.event.get(),
                     .producer = record.producer,
                     .number = record.number,
+                    .first_of_stream = record.first_of_stream,
                     .index = record.index};
   if (record.idempotency != nullptr) {
     input.idempotency_key = record.idempotency->key;
     input.idempotency_content = record.idempotency->content;
   }
-  jobs::Verdict verdict;
-  {
-    const std::lock_guard lock(fold_mutex_);
-    verdict = fold_.Apply(input);
-  }
-  *outcome = {verdict.seq, std::move(verdict.status), verdict.producer_mark};
-  history::Entry entry{.seq = seq, .commit_nanos = commit_nanos};
-  if (verdict.is_event) entry.event = Stored(*record.event, commit_nanos, std::move(verdict.names));
-  return entry;
+  const std::lock_guard lock(fold_mutex_);
+  return Judge(*fold_, input, outcome);
 }
 
 void Hub::Publish(std::span<const history::Entry> entries) {
@@ -76,6 +74,81 @@ void Hub::Publish(std::span<const history::Entry> entries) {
   AnswerWaiting();
 }
 
+void Hub::Upkeep() {
+  const uint64_t records = history_->bounds().head - saved_;
+  if (!history_->keeps_views() || records == 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (records < kCheckpointRecords && now - saved_at_ < kCheckpointInterval) return;
+  saved_at_ = now;
+  // A failure costs nothing but a longer start; the next batch finds out whether the store still works.
+  (void)Checkpoint();
+}
+
+absl::Status Hub::Checkpoint() {
+  if (!history_->keeps_views()) return absl::OkStatus();
+  const uint64_t seq = history_->bounds().head;  // which is all that was folded
+  std::vector<history::ViewRow> rows;
+  {
+    const std::lock_guard lock(fold_mutex_);
+    fold_->Save(saved_, [&](std::string key, std::string value) { rows.push_back({std::move(key), std::move(value)}); });
+  }
+  absl::Status saved = history_->SaveViews(seq, rows);
+  if (saved.ok()) saved_ = seq;
+  return saved;
+}
+
+absl::StatusOr<uint64_t> Hub::Rebuild(bool all_records) {
+  auto fold = std::make_unique<jobs::Fold>(keep_jobs_nanos_);
+  std::vector<history::Entry> unpublished;
+  const auto differences = Refold(fold.get(), all_records, &unpublished);
+  if (!differences.ok()) return differences;
+  {
+    const std::lock_guard lock(fold_mutex_);
+    fold_.swap(fold);
+  }
+  Publish(unpublished);
+  return differences;
+}
+
+absl::Status Hub::Recover() {
+  if (absl::Status status = history_->Reopen(); !status.ok()) return status;
+  return Rebuild().status();
+}
+
+// Fills an empty fold, and lists the records that no reader has seen.
+absl::StatusOr<uint64_t> Hub::Refold(jobs::Fold* fold, bool all_records, std::vector<history::Entry>* unpublished) {
+  if (history_->keeps_views()) fold->KeepRows();
+  jobs::Fold::Loader loader(fold);
+  const auto kept = history_->LoadViews(
+      [&](history::ViewRow row) { return all_records ? absl::OkStatus() : loader.Add(row.key, row.value); });
+  if (!kept.ok()) return kept.status();
+  loader.Finish();
+  const uint64_t from = all_records ? history_->bounds().floor : *kept;
+  saved_ = all_records ? 0 : from;
+  uint64_t differences = 0;
+  const absl::Status replayed = history_->Replay(from, [&](history::StoredRecord record) {
+    log::Outcome outcome;
+    history::Entry entry = Judge(*fold,
+                                 {.seq = record.seq,
+                                  .commit_nanos = record.commit_nanos,
+                                  .event = record.event.get(),
+                                  .producer = record.producer,
+                                  .number = record.number,
+                                  .first_of_stream = record.first_of_stream,
+                                  .idempotency_key = record.idempotency_key,
+                                  .idempotency_content = record.idempotency_content,
+                                  .index = record.index},
+                                 &outcome);
+    if ((entry.event != nullptr) != record.is_event) ++differences;
+    entry.origin = {};  // refers to the record, which goes
+    entry.refused = nullptr;
+    if (record.seq > head()) unpublished->push_back(std::move(entry));
+    return absl::OkStatus();
+  });
+  if (!replayed.ok()) return replayed;
+  return differences;
+}
+
 std::string Hub::CursorAt(uint64_t seq) const { return contract::FormatCursor(epoch_, seq); }
 
 Start Hub::Resolve(absl::string_view text) const {
@@ -86,7 +159,10 @@ Start Hub::Resolve(absl::string_view text) const {
   if (text == contract::kEarliest) return {std::min(floor, head)};
   const auto cursor = contract::ParseCursor(text);
   if (!cursor) return {head, v1::Reset::MALFORMED};
-  if (cursor->epoch != epoch_) return {head, v1::Reset::EPOCH};
+  if (cursor->epoch != epoch_) {
+    const auto last = history_->LastOfEpoch(cursor->epoch);
+    if (!last || cursor->seq > *last) return {head, v1::Reset::EPOCH};
+  }
   if (cursor->seq > head) return {head, v1::Reset::FUTURE};
   if (cursor->seq < floor) return {head, v1::Reset::EXPIRED};
   return {cursor->seq};
@@ -94,7 +170,7 @@ Start Hub::Resolve(absl::string_view text) const {
 
 uint64_t Hub::ProducerMark(absl::string_view producer) const {
   const std::lock_guard lock(fold_mutex_);
-  return fold_.ProducerMark(producer);
+  return fold_->ProducerMark(producer);
 }
 
 std::shared_ptr<Subscription> Hub::Find(absl::string_view id) const {

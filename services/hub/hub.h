@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,9 @@ namespace milepost::hub {
 
 // Most subscriptions at a time.
 inline constexpr size_t kMaxSubscriptions = 10'000;
+// Views are kept after so many records. A start folds at most about that many.
+inline constexpr uint64_t kCheckpointRecords = 20'000;
+inline constexpr std::chrono::seconds kCheckpointInterval{5};  // or after so long, because retention stops there
 // Most calls that wait for the log to reach a place.
 inline constexpr size_t kMaxWaiting = 10'000;
 
@@ -43,12 +47,22 @@ struct Start {
 // Thread-safe. mutex_ guards the register and is held while a batch is offered; no callback runs under it.
 class Hub : public log::Pipeline {
  public:
-  // `history` must outlive the hub. `epoch`: 8 characters [a-z0-9] that name this log.
-  Hub(history::History* history, std::string epoch);
+  // `history` must outlive the hub. `epoch`: 8 characters [a-z0-9] that name this log. `keep_jobs_nanos`: how long a
+  // job is known after its last record.
+  Hub(history::History* history, std::string epoch, int64_t keep_jobs_nanos = jobs::kMemoryNanos);
 
   // The engine's side; one thread at a time.
   history::Entry Fold(uint64_t seq, int64_t commit_nanos, log::Record& record, log::Outcome* outcome) override;
   void Publish(std::span<const history::Entry> entries) override;
+  void Upkeep() override;
+  absl::Status Recover() override;
+
+  // Makes the fold from what the history holds, before the first record: from its views and what came after, or with
+  // `all_records` from every record that is kept. DATA_LOSS if it cannot be read. The number of records whose verdict was
+  // another one when they were committed, which happens when limits or --keep_jobs changed; what was told then holds.
+  absl::StatusOr<uint64_t> Rebuild(bool all_records = false);
+  // Keeps the views as they are now, so that the next start is quick. The engine is at rest.
+  absl::Status Checkpoint();
 
   // The newest record that readers may see. All events up to it have been offered to their subscriptions.
   uint64_t head() const { return head_.load(std::memory_order_acquire); }
@@ -58,8 +72,8 @@ class Hub : public log::Pipeline {
   // Where a cursor or one of the words "earliest" and "latest" leads.
   Start Resolve(absl::string_view cursor) const;
 
-  // The contiguous mark of a producer; 0 if it is not known.
-  uint64_t ProducerMark(absl::string_view producer) const;
+  // As of the newest record that was folded, which need not be durable yet: Log::Ask waits for that.
+  uint64_t ProducerMark(absl::string_view producer) const override;
 
   // A subscription to valid `names` from `cursor` on; null: from the head. `start` tells where that led.
   // Close it in the end. RESOURCE_EXHAUSTED if there are too many.
@@ -92,6 +106,7 @@ class Hub : public log::Pipeline {
     std::function<void(bool)> done;
   };
 
+  absl::StatusOr<uint64_t> Refold(jobs::Fold* fold, bool all_records, std::vector<history::Entry>* unpublished);
   // Both want mutex_ to be held.
   void Register(absl::string_view name, Subscription* subscription);
   void Unregister(absl::string_view name, Subscription* subscription);
@@ -99,11 +114,15 @@ class Hub : public log::Pipeline {
   void AnswerWaiting();
 
   history::History* const history_;
+  const int64_t keep_jobs_nanos_;
   const std::string epoch_;
   std::atomic<uint64_t> head_;
 
   mutable std::mutex fold_mutex_;  // the engine folds in order; the mutex is for those who ask for marks
-  jobs::Fold fold_;
+  std::unique_ptr<jobs::Fold> fold_;
+
+  std::chrono::steady_clock::time_point saved_at_;  // as saved_
+  uint64_t saved_ = 0;  // the record up to which views are kept; used by the engine's thread
 
   mutable std::mutex mutex_;
   // Guarded by mutex_:

@@ -60,12 +60,23 @@ bool Subscription::Refresh(uint64_t head) {
   return TakeArmed();
 }
 
+bool Subscription::NeedsDisk() {
+  uint64_t position = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (position_ >= tail_from_) return false;
+    position = position_;
+  }
+  return !hub_->history().InMemory(position);
+}
+
 Batch Subscription::Take(size_t max_bytes) {
   Batch batch;
   // Read before the list: all wanted events up to here have been offered by now.
   const uint64_t head = hub_->head();
   if (const auto missed = MissedRange(max_bytes)) {
     ReadMissed(*missed, &batch);
+    if (!batch.status.ok()) return batch;
   }
   const std::lock_guard lock(mutex_);
   if (batch.expired) {
@@ -107,6 +118,10 @@ void Subscription::ReadMissed(const history::Query& range, Batch* batch) {
     query.names = &names_;
     query.types = &options_.types;
     page = hub_->history().Read(query);
+  }
+  if (!page.status.ok()) {
+    batch->status = std::move(page.status);
+    return;
   }
   if (page.expired) {
     batch->expired = true;

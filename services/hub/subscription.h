@@ -50,8 +50,10 @@ struct Batch {
   bool expired = false;
   // Nothing but a position that is worth telling, because the last one is old.
   bool refresh = false;
+  // Not OK: the history cannot be read where the reader is; nothing else is in the batch.
+  absl::Status status;
 
-  bool empty() const { return events.empty() && applied.empty() && !expired && !refresh; }
+  bool empty() const { return events.empty() && applied.empty() && !expired && !refresh && status.ok(); }
 };
 
 struct SubscriptionOptions {
@@ -75,6 +77,9 @@ class Subscription {
 
   // What is carried, patterns included, in no order.
   std::vector<std::string> Names();
+
+  // True if the next Take waits for a disk.
+  bool NeedsDisk();
 
   // At most about `max_bytes` of events (one event at least). An empty batch promises a wake.
   Batch Take(size_t max_bytes);

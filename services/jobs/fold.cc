@@ -15,6 +15,8 @@ void SetCommitTime(int64_t nanos, v1::ProgressEvent* event) {
   event->mutable_commit_time()->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond / 1000 * 1000));
 }
 
+Stamp Now(const Input& input) { return {input.seq, input.commit_nanos}; }
+
 // `known` (job first) and what the event adds to it; null if the event adds nothing.
 std::shared_ptr<std::vector<std::string>> Extended(const std::vector<std::string>& known, const v1::ProgressEvent& event) {
   std::shared_ptr<std::vector<std::string>> extended;
@@ -33,14 +35,15 @@ Verdict Fold::Apply(const Input& input) {
   Verdict verdict;
   bool fresh = true;
   if (!input.producer.empty()) {
-    NumberMarks& numbers = producers_.FindOrAdd(input.producer, input.commit_nanos);
+    NumberMarks& numbers = producers_.FindOrAdd(input.producer, Now(input));
+    if (input.first_of_stream) numbers.Settle(input.number);
     fresh = numbers.Add(input.number);
     verdict.producer_mark = numbers.mark();
   }
   if (!fresh || input.event == nullptr || Repeats(input, &verdict)) return verdict;
   Judge(input, &verdict);
   if (!input.idempotency_key.empty()) {
-    if (Call* call = calls_.Find(input.idempotency_key, input.commit_nanos)) {
+    if (Call* call = calls_.Find(input.idempotency_key, Now(input))) {
       if (call->results.size() <= input.index) call->results.resize(input.index + 1);
       call->results[input.index] = verdict;
     }
@@ -50,7 +53,7 @@ Verdict Fold::Apply(const Input& input) {
 
 bool Fold::Repeats(const Input& input, Verdict* verdict) {
   if (input.idempotency_key.empty()) return false;
-  Call& call = calls_.FindOrAdd(input.idempotency_key, input.commit_nanos);
+  Call& call = calls_.FindOrAdd(input.idempotency_key, Now(input));
   if (call.content.empty()) call.content = std::string(input.idempotency_content);
   if (call.content != input.idempotency_content) {
     verdict->status = absl::AlreadyExistsError(
@@ -67,7 +70,7 @@ bool Fold::Repeats(const Input& input, Verdict* verdict) {
 
 void Fold::Judge(const Input& input, Verdict* verdict) {
   v1::ProgressEvent& event = *input.event;
-  const Names* known = jobs_.Find(event.job(), input.commit_nanos);
+  const Names* known = jobs_.Find(event.job(), Now(input));
   Names names = known ? *known : std::make_shared<const std::vector<std::string>>(1, event.job());
   if (Names extended = Extended(*names, event)) {
     if (extended->size() - 1 > kMaxJobResources) {
@@ -78,7 +81,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
     }
     names = std::move(extended);
   }
-  if (!known || *known != names) jobs_.FindOrAdd(event.job(), input.commit_nanos) = names;
+  if (!known || *known != names) jobs_.FindOrAdd(event.job(), Now(input)) = names;
   event.mutable_resources()->Clear();
   for (size_t i = 1; i < names->size(); ++i) event.add_resources((*names)[i]);
   event.set_seq(input.seq);

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,7 +26,7 @@ inline constexpr size_t kMaxJobs = 1'000'000;
 inline constexpr size_t kMaxProducers = 100'000;
 inline constexpr size_t kMaxIdempotencyKeys = 20'000;
 inline constexpr int64_t kDayNanos = int64_t{24} * 3600 * 1'000'000'000;
-// How long a job or a producer is remembered after its last record.
+// How long a producer is remembered after its last record, and a job if nothing else is said.
 inline constexpr int64_t kMemoryNanos = 7 * kDayNanos;
 // How long a repeated call gets its first answer.
 inline constexpr int64_t kIdempotencyNanos = kDayNanos;
@@ -37,6 +38,9 @@ struct Input {
   v1::ProgressEvent* event = nullptr;     // completed in place; null: only uses up the producer's number
   absl::string_view producer;             // empty: none
   uint64_t number = 0;                    // the producer's number, from 1
+  // The first record of a stream. A producer sends again all that was not acked, lowest first, so whatever lies below
+  // was acked once: before the log forgot the producer, or before a loss of power or a restored backup took it away.
+  bool first_of_stream = false;
   absl::string_view idempotency_key;      // empty: none
   absl::string_view idempotency_content;  // digest of the call's events
   size_t index = 0;                       // the event's place in the call
@@ -54,8 +58,15 @@ struct Verdict {
 
 // Not thread-safe.
 class Fold {
+  // What a call with an idempotency key got; empty places were not reached yet.
+  struct Call {
+    std::string content;
+    std::vector<Verdict> results;
+  };
+
  public:
-  Fold() = default;
+  // A job is forgotten so long after its last record.
+  explicit Fold(int64_t keep_jobs_nanos = kMemoryNanos) : jobs_(kMaxJobs, keep_jobs_nanos) {}
   Fold(const Fold&) = delete;
 
   // Records come in order. An event gets its seq, commit_time and the resources in force.
@@ -64,20 +75,44 @@ class Fold {
   // The contiguous mark of a producer; 0 if it is not known.
   uint64_t ProducerMark(absl::string_view producer) const;
 
+  // --- The fold as rows (views.proto): all rows that were saved, each in its newest form, make the same fold again.
+
+  // From now on Save also tells what was forgotten.
+  void KeepRows();
+
+  // Calls row(key, value) for all that changed after the record `seq`; without a value for what was forgotten since
+  // the last Save. Costs what it calls for.
+  void Save(uint64_t seq, const std::function<void(std::string key, std::string value)>& row);
+
+  // Fills an empty fold with rows in any order. DATA_LOSS if one cannot be read.
+  class Loader {
+   public:
+    explicit Loader(Fold* fold) : fold_(fold) {}
+    absl::Status Add(absl::string_view key, absl::string_view value);
+    // After the last row.
+    void Finish();
+
+   private:
+    template <typename Value>
+    struct Row {
+      Stamp used;
+      std::string key;
+      Value value;
+    };
+    Fold* const fold_;
+    std::vector<Row<std::shared_ptr<const std::vector<std::string>>>> jobs_;
+    std::vector<Row<NumberMarks>> producers_;
+    std::vector<Row<Call>> calls_;
+  };
+
  private:
   using Names = std::shared_ptr<const std::vector<std::string>>;
-
-  // What a call with an idempotency key got; empty places were not reached yet.
-  struct Call {
-    std::string content;
-    std::vector<Verdict> results;
-  };
 
   // True if the verdict is given by an earlier call.
   bool Repeats(const Input& input, Verdict* verdict);
   void Judge(const Input& input, Verdict* verdict);
 
-  AgedTable<Names> jobs_{kMaxJobs, kMemoryNanos};
+  AgedTable<Names> jobs_;
   AgedTable<NumberMarks> producers_{kMaxProducers, kMemoryNanos};
   AgedTable<Call> calls_{kMaxIdempotencyKeys, kIdempotencyNanos};
 };

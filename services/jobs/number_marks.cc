@@ -1,5 +1,6 @@
 #include "services/jobs/number_marks.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace milepost::jobs {
@@ -40,6 +41,16 @@ bool NumberMarks::Add(uint64_t number) {
     RaiseMark();
   }
   return true;
+}
+
+void NumberMarks::Settle(uint64_t first) {
+  if (first == 0 || first - 1 <= mark_) return;
+  any_ = true;
+  mark_ = first - 1;
+  while (!above_.empty() && above_.begin()->first <= mark_ + 1) {
+    mark_ = std::max(mark_, above_.begin()->second);
+    above_.erase(above_.begin());
+  }
 }
 
 void NumberMarks::RaiseMark() {

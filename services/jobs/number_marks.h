@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <utility>
 
 namespace milepost::jobs {
 
@@ -13,14 +14,26 @@ inline constexpr size_t kMaxNumberGaps = 1024;
 // A contiguous mark and what was seen above it. Not thread-safe.
 class NumberMarks {
  public:
-  // The first number that a producer shows need not be 1: a producer outlives what the service remembers, and
-  // it never sends what was acked before. So all below the first number count as seen.
+  // The first number that a producer shows need not be 1: all below it count as seen.
   //
   // True if `number` (from 1) is new; it is seen from now on.
   bool Add(uint64_t number);
 
+  // All numbers below `first` count as seen.
+  void Settle(uint64_t first);
+
   // All numbers up to here were seen.
   uint64_t mark() const { return mark_; }
+
+  // What is to be kept, and marks made of what was kept. `runs`: first → last of what was seen above the mark.
+  const std::map<uint64_t, uint64_t>& runs() const { return above_; }
+  static NumberMarks Restore(uint64_t mark, std::map<uint64_t, uint64_t> runs) {
+    NumberMarks marks;
+    marks.any_ = true;
+    marks.mark_ = mark;
+    marks.above_ = std::move(runs);
+    return marks;
+  }
 
  private:
   void RaiseMark();

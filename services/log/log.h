@@ -31,8 +31,10 @@ struct Record {
   std::unique_ptr<v1::ProgressEvent> event;
   std::string producer;    // empty: not from a numbered stream
   uint64_t number = 0;     // the producer's number, from 1
+  bool first_of_stream = false;  // the producer will never send a lower number again
   std::shared_ptr<const IdempotencyKey> idempotency;  // null: none; shared by the call's records
   size_t index = 0;        // place in the call
+  size_t bytes = 0;        // of the encoded event; counts for the limit of what waits
 };
 
 // What became of a record.
@@ -42,7 +44,8 @@ struct Outcome {
   uint64_t producer_mark = 0;   // all numbers of its producer up to here are in the log or rejected
 };
 
-// What an engine does with records once they have their order. Called by one thread at a time, in order.
+// What an engine does with records once they have their order. Each function is called by one thread at a time, in
+// order; Publish of one batch may run beside Fold and Upkeep of the next, and no function runs beside Recover.
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
@@ -50,8 +53,18 @@ class Pipeline {
   // The verdict on one record. Takes record.event.
   virtual history::Entry Fold(uint64_t seq, int64_t commit_nanos, Record& record, Outcome* outcome) = 0;
 
+  // The contiguous mark of a producer after what was folded so far; 0 if it is not known.
+  virtual uint64_t ProducerMark(absl::string_view producer) const { return 0; }
+
   // The entries are stored and durable: readers may see them.
   virtual void Publish(std::span<const history::Entry> entries) = 0;
+
+  // All that was folded is stored, and there is time for what can wait. Called as Fold is.
+  virtual void Upkeep() {}
+
+  // Storing failed, and it is not known which of the records that were folded last are stored. Reopens the history,
+  // folds what it holds from anew, and publishes what was not. After an error it is called again later.
+  virtual absl::Status Recover() { return absl::OkStatus(); }
 };
 
 // Thread-safe.
@@ -65,6 +78,10 @@ class Log {
   // Appends records one after the other. Never blocks for long; `done` may run before this returns.
   // After Close the outcomes are UNAVAILABLE.
   virtual void Append(std::vector<Record> records, Done done) = 0;
+
+  // Answers with one outcome: the producer's mark, of which all is durable, in its place among the appends. Errors are
+  // those of Append.
+  virtual void Ask(std::string producer, Done done) = 0;
 
   // Takes nothing more, and returns when all that was taken is answered.
   virtual void Close() = 0;

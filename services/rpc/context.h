@@ -10,6 +10,7 @@
 #include "services/log/log.h"
 #include "services/rpc/pacer.h"
 #include "services/rpc/producers.h"
+#include "services/rpc/read_pool.h"
 #include "services/rpc/streams.h"
 
 namespace milepost::rpc {
@@ -19,6 +20,7 @@ inline constexpr size_t kMaxRequestNames = 4096;       // of one request
 inline constexpr size_t kMaxTypes = 64;
 inline constexpr size_t kMaxIdempotencyKeyBytes = 255;
 inline constexpr size_t kMaxResponseBytes = 256 << 10; // of events or snapshots in one message of a stream
+inline constexpr size_t kMaxInFlightBytes = 1 << 20;   // read from one stream and not yet appended; then it is not read
 inline constexpr uint32_t kDefaultCredit = 1024;       // events that a producer may have unacked
 inline constexpr int64_t kReadWaitNanos = int64_t{5} * 1'000'000'000;  // how long Read waits for a place in the log
 
@@ -30,6 +32,7 @@ struct Context {
   Producers* producers = nullptr;
   std::function<int64_t()> clock;  // nanoseconds since the Unix epoch
   uint32_t credit = kDefaultCredit;
+  ReadPool* read_pool = nullptr;        // null: the history is in memory, and is read on the spot
   Pacer* pacer = nullptr;               // null: every wake writes at once
   std::chrono::microseconds pace{0};    // least time between two writes on one reader's stream
 };

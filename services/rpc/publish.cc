@@ -58,7 +58,7 @@ std::vector<log::Record> MakeRecords(const envelope::PublishRequest& request, Ca
       continue;
     }
     call->places.push_back(i);
-    records.push_back({.event = *std::move(event), .index = records.size()});
+    records.push_back({.event = *std::move(event), .index = records.size(), .bytes = request.events(i).size()});
   }
   if (!request.has_idempotency_key()) return records;
   const auto key = std::make_shared<const log::IdempotencyKey>(

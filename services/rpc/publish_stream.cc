@@ -59,10 +59,15 @@ void PublishStreamReactor::OnReadDone(bool ok) {
   {
     const std::lock_guard lock(mutex_);
     if (end_ || cancelled_) return;
-    read_paused_ = static_cast<size_t>(reply_.rejections_size()) > context_->credit;
+    read_paused_ = !MayRead();
     if (read_paused_) return;
   }
   StartRead(&read_);
+}
+
+// A producer that does not take its rejections waits, and so does one whose events, or whose hello, wait for the log.
+bool PublishStreamReactor::MayRead() const {
+  return !asking_ && static_cast<size_t>(reply_.rejections_size()) <= context_->credit && in_flight_bytes_ <= kMaxInFlightBytes;
 }
 
 absl::Status PublishStreamReactor::Handle() {
@@ -85,18 +90,33 @@ absl::Status PublishStreamReactor::HandleHello(const std::string& bytes) {
   if (const auto before = context_->producers->TakeOver(hello.producer_id(), shared_from_this())) {
     before->End(absl::AbortedError("producer_id: a newer stream of this producer took over"));
   }
-  const uint64_t mark = context_->hub->ProducerMark(hello.producer_id());
   {
     const std::lock_guard lock(mutex_);
     producer_ = hello.producer_id();
-    acked_ = mark;
-    numbered_ = mark > 0;
-    reply_.set_acked(mark);
-    reply_.set_credit(context_->credit);
-    reply_due_ = true;
+    ++in_flight_;
+    asking_ = true;
+  }
+  // By way of the log: the answer acks, and so it waits until what it acks is durable.
+  context_->log->Ask(hello.producer_id(),
+                     [self = shared_from_this()](std::vector<log::Outcome> outcomes) { self->OnMark(outcomes.at(0)); });
+  return absl::OkStatus();
+}
+
+void PublishStreamReactor::OnMark(const log::Outcome& outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    --in_flight_;
+    asking_ = false;
+    if (outcome.status.ok()) {
+      acked_ = outcome.producer_mark;
+      reply_.set_acked(acked_);
+      reply_.set_credit(context_->credit);
+      reply_due_ = true;
+    } else if (!end_ || end_->ok()) {
+      end_ = outcome.status;
+    }
   }
   Pump();
-  return absl::OkStatus();
 }
 
 absl::Status PublishStreamReactor::HandleBatch(const envelope::PublishStreamRequest::Batch& batch) {
@@ -116,8 +136,8 @@ absl::Status PublishStreamReactor::CheckBatch(uint64_t first, uint64_t count) {
     return absl::InvalidArgumentError("batch.first_number: is out of range: numbers count from 1");
   }
   const std::lock_guard lock(mutex_);
-  // The service may not know the producer's past; its first number tells how much of it is settled.
-  if (!std::exchange(numbered_, true)) acked_ = first - 1;
+  // The service may not know all of the producer's past; the first number of a stream tells how much of it is settled.
+  if (!numbered_) acked_ = std::max(acked_, first - 1);
   const uint64_t last = first + count - 1;
   if (last > acked_ && last - acked_ > context_->credit) {
     return absl::ResourceExhaustedError(absl::StrCat("batch: event ", last, " is ", last - acked_,
@@ -133,10 +153,14 @@ void PublishStreamReactor::Append(const envelope::PublishStreamRequest::Batch& b
   std::vector<log::Record> records;
   records.reserve(batch.events_size());
   const uint64_t first = batch.first_number();
+  size_t bytes = 0;
   for (int i = 0; i < batch.events_size(); ++i) {
     log::Record& record = records.emplace_back();
     record.producer = producer_;
     record.number = first + i;
+    record.first_of_stream = !std::exchange(numbered_, true);
+    record.bytes = batch.events(i).size();
+    bytes += record.bytes;
     auto event = ParseEvent(batch.events(i));
     if (event.ok()) {
       record.event = *std::move(event);
@@ -147,17 +171,22 @@ void PublishStreamReactor::Append(const envelope::PublishStreamRequest::Batch& b
     rejection.set_code(static_cast<int>(event.status().code()));
     rejection.set_message(std::string(event.status().message()));
   }
-  context_->log->Append(std::move(records), [self = shared_from_this(), invalid = std::move(invalid),
-                                             first](std::vector<log::Outcome> outcomes) {
-    self->OnAppended(invalid, first, outcomes);
+  {
+    const std::lock_guard lock(mutex_);
+    in_flight_bytes_ += bytes;
+  }
+  context_->log->Append(std::move(records), [self = shared_from_this(), invalid = std::move(invalid), first,
+                                             bytes](std::vector<log::Outcome> outcomes) {
+    self->OnAppended(invalid, first, bytes, outcomes);
   });
 }
 
 void PublishStreamReactor::OnAppended(const std::vector<v1::PublishStreamResponse::Rejection>& invalid, uint64_t first,
-                                      const std::vector<log::Outcome>& outcomes) {
+                                      size_t bytes, const std::vector<log::Outcome>& outcomes) {
   {
     const std::lock_guard lock(mutex_);
     --in_flight_;
+    in_flight_bytes_ -= bytes;
     bool taken = true;
     for (size_t i = 0; i < outcomes.size(); ++i) {
       const log::Outcome& outcome = outcomes[i];
@@ -194,36 +223,38 @@ bool PublishStreamReactor::TakeReply() {
   return true;
 }
 
-// Writes what is due; when nothing is due any more and the end has come, finishes.
+// Reads on if that was paused, and writes what is due; when nothing is due any more and the end has come, finishes.
 void PublishStreamReactor::Pump() {
-  bool write = false;
+  bool read = false, write = false, finish = false;
   absl::Status status;
   {
     const std::lock_guard lock(mutex_);
     if (busy_) return;  // OnWriteDone pumps again
     write = !cancelled_ && TakeReply();
-    if (!write && !cancelled_ && !(end_ && in_flight_ == 0)) return;
+    finish = !write && (cancelled_ || (end_ && in_flight_ == 0));
+    read = read_paused_ && !end_ && !cancelled_ && MayRead();
+    if (!read && !write && !finish) return;
+    if (read) read_paused_ = false;
     busy_ = true;  // after the finish: for good
-    if (!write) status = end_ ? *end_ : absl::CancelledError("the producer is gone");
+    if (finish) status = end_ ? *end_ : absl::CancelledError("the producer is gone");
   }
-  if (write) {
-    StartWrite(&write_);
-  } else {
-    Finish(ToGrpc(status));
+  if (read) StartRead(&read_);
+  if (write) return StartWrite(&write_);
+  if (finish) return Finish(ToGrpc(status));
+  {
+    const std::lock_guard lock(mutex_);
+    busy_ = false;
   }
+  Pump();  // for what came meanwhile; there is nothing to read on for now
 }
 
 void PublishStreamReactor::OnWriteDone(bool ok) {
-  bool resume = false;
   {
     const std::lock_guard lock(mutex_);
     busy_ = false;
     write_started_nanos_ = 0;
     if (!ok) cancelled_ = true;
-    resume = !end_ && !cancelled_ && std::exchange(read_paused_, false);
   }
-  // This reaction keeps the call alive, so a read may be started even if another thread finishes it now.
-  if (resume) StartRead(&read_);
   Pump();
 }
 

@@ -50,11 +50,14 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   absl::Status HandleBatch(const envelope::PublishStreamRequest::Batch& batch);
   absl::Status CheckBatch(uint64_t first, uint64_t count);
   void Append(const envelope::PublishStreamRequest::Batch& batch);
-  void OnAppended(const std::vector<v1::PublishStreamResponse::Rejection>& invalid, uint64_t first,
+  void OnAppended(const std::vector<v1::PublishStreamResponse::Rejection>& invalid, uint64_t first, size_t bytes,
                   const std::vector<log::Outcome>& outcomes);
+  void OnMark(const log::Outcome& outcome);
   void Reject(uint64_t number, const absl::Status& status);
   void Pump();
-  bool TakeReply();  // wants mutex_ to be held
+  // Both want mutex_ to be held.
+  bool MayRead() const;
+  bool TakeReply();
 
   const Context* const context_;
   grpc::CallbackServerContext* const call_;
@@ -63,6 +66,7 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   // Touched by the reading reaction only, of which there is one at a time:
   grpc::ByteBuffer read_;
   bool greeted_ = false;
+  bool numbered_ = false;  // the stream had a first event
 
   // Owned by whoever has set busy_:
   grpc::ByteBuffer write_;
@@ -71,11 +75,12 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   // Guarded by mutex_:
   std::string producer_;             // empty before hello
   uint64_t acked_ = 0;
-  bool numbered_ = false;            // the producer's numbers have a beginning
   v1::PublishStreamResponse reply_;  // what is to be told next
   bool reply_due_ = false;
-  bool read_paused_ = false;         // the producer does not take its rejections
-  size_t in_flight_ = 0;             // appends that are not answered
+  bool read_paused_ = false;         // no read is under way until MayRead
+  size_t in_flight_bytes_ = 0;       // of events that are being appended
+  bool asking_ = false;              // the hello waits for the log
+  size_t in_flight_ = 0;             // appends, and the hello, that are not answered
   bool busy_ = false;                // a write is under way, or the call is finished
   bool cancelled_ = false;
   std::optional<absl::Status> end_;  // how to end when all is answered

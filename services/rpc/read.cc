@@ -88,7 +88,9 @@ void Answer(const Call& call) {
   page.position = query.through;
   v1::Reset::Reason reset = v1::Reset::REASON_UNSPECIFIED;
   if (call.request.has_last()) {
-    query.after = hub.history().PositionBeforeLast(query, call.request.last());
+    const auto before = hub.history().PositionBeforeLast(query, call.request.last());
+    if (!before.ok()) return call.reactor->Finish(ToGrpc(before.status()));
+    query.after = *before;
     page = ReadPage(hub.history(), query);
     if (page.expired) {  // retention went on in between: what is left is the newest there is
       query.after = page.floor;
@@ -101,6 +103,7 @@ void Answer(const Call& call) {
     if (reset == v1::Reset::REASON_UNSPECIFIED) page = ReadPage(hub.history(), query);
     if (page.expired) reset = v1::Reset::EXPIRED;
   }
+  if (!page.status.ok()) return call.reactor->Finish(ToGrpc(page.status));
   if (reset != v1::Reset::REASON_UNSPECIFIED) {
     page = {.position = hub.head()};
     *response.mutable_reset() = MakeReset(hub, reset);
@@ -124,6 +127,7 @@ grpc::ServerUnaryReactor* HandleRead(const Context* context, grpc::CallbackServe
   }
   const uint64_t at_least = call->request.at_least();
   context->hub->WaitFor(at_least, context->clock() + kReadWaitNanos, [call, at_least](bool reached) {
+    if (reached && call->context->read_pool != nullptr) return call->context->read_pool->Post([call] { Answer(*call); });
     if (reached) return Answer(*call);
     call->reactor->Finish(ToGrpc(absl::UnavailableError(
         absl::StrCat("at_least: the log has not reached ", at_least, " yet: try again"))));

@@ -25,6 +25,7 @@ struct ServerOptions {
   int stream_window_bytes = 256 << 10;    // what a producer may have in flight on one stream
   uint32_t credit = kDefaultCredit;       // events a producer may have unacked
   std::chrono::microseconds pace{0};      // least time between two writes on one reader's stream; 0: none
+  int read_threads = 0;                   // that read the history; 0: it is in memory and is read on gRPC's threads
 };
 
 // Made once, started once, stopped once, by one thread.
@@ -52,6 +53,7 @@ class Server {
   Streams streams_;
   Producers producers_;
   std::unique_ptr<Pacer> pacer_;
+  std::unique_ptr<ReadPool> read_pool_;
   EventServiceImpl service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

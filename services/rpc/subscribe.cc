@@ -78,6 +78,11 @@ bool SubscribeReactor::FillWrite() {
   if (queued_.empty()) {
     const hub::Batch batch = subscription_->Take(kMaxResponseBytes);
     if (batch.empty()) return false;
+    if (!batch.status.ok()) {
+      const std::lock_guard lock(mutex_);
+      if (!end_) end_ = batch.status;
+      return false;
+    }
     v1::SubscribeResponse response;
     response.set_position(context_->hub->CursorAt(batch.position));
     for (const hub::Applied& applied : batch.applied) {
@@ -115,34 +120,46 @@ void SubscribeReactor::Wake() {
   Pump();
 }
 
-// Writes what there is, and does so again as long as wakes come; finishes when the end has come.
 void SubscribeReactor::Pump() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_) return;
+    again_ = true;
+    if (busy_) return;
+    busy_ = true;
+  }
+  Work(context_->read_pool == nullptr);
+}
+
+// With busy_ set: writes what there is, and looks again as long as wakes come; finishes when the end has come.
+void SubscribeReactor::Work(bool may_block) {
   while (true) {
     std::optional<absl::Status> end;
     {
       const std::lock_guard lock(mutex_);
-      if (finished_) return;
-      if (busy_) {
-        again_ = true;
+      if (!again_ && !end_) {
+        busy_ = false;
         return;
       }
-      busy_ = true;
       again_ = false;
       end = end_;
       finished_ = end.has_value();
     }
     if (end) return Finish(ToGrpc(*end));
-    if (FillWrite()) {
+    if (!may_block && subscription_->NeedsDisk()) {
       {
         const std::lock_guard lock(mutex_);
-        write_started_nanos_ = context_->clock();
-        next_write_ = Pacer::Clock::now() + context_->pace;
+        again_ = true;
       }
-      return StartWrite(&write_);
+      return context_->read_pool->Post([self = shared_from_this()] { self->Work(true); });
     }
-    const std::lock_guard lock(mutex_);
-    busy_ = false;
-    if (!again_ && !end_) return;
+    if (!FillWrite()) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      write_started_nanos_ = context_->clock();
+      next_write_ = Pacer::Clock::now() + context_->pace;
+    }
+    return StartWrite(&write_);
   }
 }
 

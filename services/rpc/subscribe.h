@@ -45,6 +45,7 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void End(absl::Status status);
   void Wake();
   void Pump();
+  void Work(bool may_block);
   bool FillWrite();
   void QueueWithSnapshots(v1::SubscribeResponse first, uint64_t position);
 

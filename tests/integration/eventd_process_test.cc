@@ -109,7 +109,7 @@ Result RunToEnd(const std::vector<std::string>& arguments) {
 
 TEST(EventdProcessTest, TellsItsAddressAndStopsCleanlyOnSignalsWithOpenStreams) {
   for (const int signal : {SIGTERM, SIGINT}) {
-    Process process({"--listen=127.0.0.1:0", "--log_format=json"});
+    Process process({"--log=memory", "--listen=127.0.0.1:0", "--log_format=json"});
     auto stub = v1::EventService::NewStub(grpc::CreateChannel(process.Address(), grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(kTimeoutMs));
@@ -128,8 +128,8 @@ TEST(EventdProcessTest, TellsItsAddressAndStopsCleanlyOnSignalsWithOpenStreams) 
 }
 
 TEST(EventdProcessTest, ATakenPortIsAClearErrorAndExitStatusOne) {
-  Process first({"--listen=127.0.0.1:0"});
-  const Result second = RunToEnd({"--listen=" + first.Address()});
+  Process first({"--log=memory", "--listen=127.0.0.1:0"});
+  const Result second = RunToEnd({"--log=memory", "--listen=" + first.Address()});
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.err, HasSubstr("cannot listen on 127.0.0.1:"));
   EXPECT_EQ(second.out, "");
@@ -141,9 +141,10 @@ TEST(EventdProcessTest, BadFlagsAreExitStatusTwoAndNamed) {
       {"--retention_age=soon", "retention_age"},
       {"--listen=nowhere", "--listen=\"nowhere\": must be ADDRESS:PORT"},
       {"--listen=127.0.0.1:65536", "--listen="},
-      {"--log=rocksdb:/tmp/x", "not built in yet"},
+      {"--log=rocksdb:", "has no directory"},
       {"--log=nats://127.0.0.1:4222", "not built in yet"},
       {"--log=paper", "no such log"},
+      {"--durability=maybe", "must be sync or os"},
       {"--log_format=xml", "must be text or json"},
       {"stray", "unexpected argument stray"},
   };

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -20,6 +21,7 @@ from clients import Load, Truth, notice, request, seq_of, wait_ready  # noqa: E4
 from servers import World, free_port, patience  # noqa: E402
 
 PROGRAMS = ("milepost-eventd", "milepost-edge")
+LINES_OF_AN_OUTAGE = ("trunk closed", "the event service is away")
 
 
 class StartTest(unittest.TestCase):
@@ -90,12 +92,16 @@ class StartTest(unittest.TestCase):
 
     def test_lines_of_the_json_log_are_json(self):
         eventd = self.world.eventd("--log_format=json")
-        # A service that cannot be reached gives the edge words of others to log.
-        edge = self.world.edge(free_port(), "--log_format=json")
+        gone = self.world.eventd()
+        edge = self.world.edge(gone, "--log_format=json")
+        wait_ready(edge.port)
+        # A service that goes away gives the edge words of others to log.
+        gone.kill()
         deadline = time.monotonic() + patience(10)
-        while "trunk closed" not in edge.stderr() and time.monotonic() < deadline:
+        while not all(line in edge.stderr() for line in LINES_OF_AN_OUTAGE) and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.assertIn("trunk closed", edge.stderr())
+        for line in LINES_OF_AN_OUTAGE:
+            self.assertIn(line, edge.stderr())
         for process in (eventd, edge):
             process.terminate()
             self.assertEqual(process.wait(10), 0)
@@ -115,6 +121,27 @@ class StartTest(unittest.TestCase):
             process = self.world.start(name, "--listen=127.0.0.1:0")
             process.signal(signal.SIGINT)
             self.assertEqual(process.wait(10), 0)
+
+
+class StoreTest(unittest.TestCase):
+    def test_a_store_has_one_writer(self):
+        world = World()
+        self.addCleanup(world.close)
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        log = f"--log=rocksdb:{scratch.name}/store"
+        first = world.start("milepost-eventd", log, "--listen=127.0.0.1:0")
+        # The second one is told what is wrong, and the first one keeps its place for the third one to miss too.
+        for _ in range(2):
+            other = world.start("milepost-eventd", log, "--listen=127.0.0.1:0", ready=False)
+            try:
+                self.assertEqual(other.wait(10), 1)
+            except subprocess.TimeoutExpired:
+                self.fail(f"two processes write one store:\n{other.stderr()}")
+            self.assertNotIn("listening on", other.stdout())
+            self.assertIn("is in use by another process", other.stderr())
+        first.kill()
+        world.start("milepost-eventd", log, "--listen=127.0.0.1:0")
 
 
 class ServiceNotThereYetTest(MilepostCase):

@@ -156,6 +156,20 @@ TEST_F(ProducerTest, EveryBadEventIsRejectedByItselfAndTheStreamGoesOn) {
   EXPECT_THAT(Stored(), ::testing::ElementsAre("good", "good"));
 }
 
+TEST_F(ProducerTest, WhatTheFoldRefusesIsRejectedAndUsesItsNumberUp) {
+  v1::ProgressEvent full = Notice("job:1", "full"), past = Notice("job:1", "past");
+  for (int i = 1; i <= 16; ++i) full.add_resources("user:" + std::to_string(i));
+  past.add_resources("user:17");
+  Producer producer(*stub_, kId);
+  ASSERT_TRUE(producer.Send(1, {full, past, Notice("job:1", "after")}));
+  ASSERT_TRUE(producer.WaitAcked(3));
+  ASSERT_EQ(producer.rejections().size(), 1u);
+  EXPECT_EQ(producer.rejections()[0].number(), 2u);
+  EXPECT_EQ(producer.rejections()[0].code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(producer.rejections()[0].message(), HasSubstr("would have 17 resources"));
+  EXPECT_THAT(Stored(), ::testing::ElementsAre("full", "after"));
+}
+
 TEST_F(ProducerTest, WhatIsNoProtocolEndsTheStream) {
   using Request = v1::PublishStreamRequest;
   const auto hello = [](const std::string& id, int64_t lease) {

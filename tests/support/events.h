@@ -9,7 +9,7 @@
 #include "milepost/v1/event.pb.h"
 #include "services/history/memory_history.h"
 #include "services/hub/hub.h"
-#include "services/log/memory_log.h"
+#include "services/log/embedded_log.h"
 
 namespace milepost::testing {
 
@@ -28,12 +28,12 @@ inline v1::ProgressEvent MakeProgress(const std::string& job, const std::string&
   return event;
 }
 
-// History, hub and memory log with a clock that stands still unless it is moved.
+// History, hub and embedded log with a clock that stands still unless it is moved.
 struct CommitPath {
   explicit CommitPath(history::Retention retention = {})
       : history(retention), hub(&history, "testtest"), log(&history, &hub, [this] { return now; }) {}
 
-  // The outcome of one record. For one thread only: then the memory log answers before Append returns.
+  // The outcome of one record. For one thread only: then the embedded log answers before Append returns.
   log::Outcome Append(log::Record record) {
     log::Outcome outcome;
     std::vector<log::Record> records;
@@ -49,7 +49,7 @@ struct CommitPath {
   int64_t now = 1'000'000'000;
   history::MemoryHistory history;
   hub::Hub hub;
-  log::MemoryLog log;
+  log::EmbeddedLog log;
 };
 
 }  // namespace milepost::testing

@@ -55,14 +55,15 @@ def free_port():
 class Process:
     """One running program. Start it from the main thread: it is killed when the thread that started it ends."""
 
-    def __init__(self, name, *flags, ready=True):
+    def __init__(self, name, *flags, ready=True, env=None):
         self.name = name
         self.address = None
         self._stderr = tempfile.TemporaryFile()
         # setpriv becomes the program itself; the kernel ends it when this test dies in whatever way.
         self._popen = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", binary(name), *flags],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
+            env={**os.environ, **env} if env else None)
         self.pid = self._popen.pid
         try:
             if ready:
@@ -142,8 +143,9 @@ class World:
     def __init__(self):
         self._all = []
 
-    def start(self, name, *flags, ready=True):
-        process = Process(name, *flags, ready=ready)
+    def start(self, name, *flags, ready=True, env=None):
+        """`env`: variables beside those of this process."""
+        process = Process(name, *flags, ready=ready, env=env)
         self._all.append(process)
         return process
 

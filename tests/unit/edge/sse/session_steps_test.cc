@@ -9,6 +9,7 @@
 namespace milepost::edge::sse {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -316,6 +317,21 @@ TEST_F(SessionStepsTest, AReaderThatDoesNotReadKeepsNoPage) {
   const size_t got = Events().size();
   EXPECT_GT(got, 1u);
   EXPECT_EQ(session_->NextRead(ticket).after, contract::FormatCursor(kEpoch, got - 1));
+}
+
+TEST_F(SessionStepsTest, AnAnswerOfAnotherEpochThanTheTrunksIsNotUsed) {
+  StreamRequest request;
+  request.resources = {"job:1"};
+  Start(request);
+  uint64_t ticket = 0;
+  ASSERT_EQ(session_->Next(), Session::Step::kRead);
+  session_->NextRead(ticket);
+  auto page = std::make_shared<feed::Page>();
+  page->position = {"other567", 12};
+  session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+  EXPECT_TRUE(session_->read_failed());
+  EXPECT_EQ(Drain(), Session::Step::kIdle);
+  EXPECT_THAT(Events(), Each("")) << "not placed";
 }
 
 TEST_F(SessionStepsTest, ResetsCarryTheirReason) {

@@ -31,6 +31,7 @@ struct World::Client {
   test::StreamDecoder decoder;
   // What the client knows: every event of its names up to `position` was seen, or is void for it.
   bool placed = false;
+  bool reset_due = false;  // its cursor is of another epoch than its stream
   uint64_t position = 0;
   std::map<std::string, uint64_t> snapshot_at;  // events of the name up to here came with its snapshot
 
@@ -301,9 +302,11 @@ void World::CheckStreamFrame(Client& client, const test::SseFrame& frame, const 
     if (frame.own_id) return Fault("connected with an id");
     client.placed = cursor->epoch == epoch_;
     client.position = cursor->seq;
+    const auto asked = contract::ParseCursor(client.request.cursor);
+    client.reset_due = asked && asked->epoch != cursor->epoch && client.request.fresh.size() < client.request.resources.size();
   } else if (type == "reset") {
     if (frame.own_id) return Fault("reset with an id");
-    client.placed = false;
+    client.placed = client.reset_due = false;
     client.position = 0;
     client.snapshot_at.clear();
   } else if (type == "snapshot") {
@@ -339,6 +342,7 @@ void World::Check(Client& client) {
     // After a restart of the service a stream may speak of the log that is gone until it is reset.
     const bool stale = id && id->epoch != epoch_;
     const std::string type = frame.has_data ? Member(frame.data, "type") : "heartbeat";
+    if (id && client.reset_due) return Fault(absl::StrCat("a cursor of another epoch was honoured: ", client.Name()));
     if (type == "heartbeat") {
       if (stale || !client.placed) continue;
       CheckNothingMissed(client, id->seq);

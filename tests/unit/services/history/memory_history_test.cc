@@ -28,12 +28,12 @@ EventPtr Event(uint64_t seq, std::vector<std::string> names, size_t bytes = 10, 
 
 void Store(MemoryHistory* history, EventPtr event, int64_t commit_nanos = kSecond) {
   const Entry entry{event->seq, commit_nanos, event};
-  history->Store({&entry, 1});
+  EXPECT_TRUE(history->Store({&entry, 1}).ok());
 }
 
 void StoreVoid(MemoryHistory* history, uint64_t seq) {
   const Entry entry{seq, kSecond, nullptr};
-  history->Store({&entry, 1});
+  EXPECT_TRUE(history->Store({&entry, 1}).ok());
 }
 
 NameSet Names(const std::vector<std::string>& names) {
@@ -74,7 +74,7 @@ TEST(MemoryHistoryTest, AgreesWithAScanOfAllEvents) {
     if (random() % 3 == 0) names.push_back("user:" + std::to_string(random() % 4));
     all.push_back(random() % 10 == 0 ? nullptr : Event(seq, names, 10, random() % 2 ? "notice" : "output"));
     const Entry entry{seq, kSecond, all.back()};
-    history.Store({&entry, 1});
+    EXPECT_TRUE(history.Store({&entry, 1}).ok());
   }
   for (int round = 0; round < 400; ++round) {
     NameSet names;
@@ -93,7 +93,7 @@ TEST(MemoryHistoryTest, AgreesWithAScanOfAllEvents) {
       if (names.Wants(*event) && (types.empty() || types.contains(event->type))) expected.push_back(event->seq);
     }
     const size_t count = random() % 30 + 1;
-    const uint64_t before_last = history.PositionBeforeLast(query, count);
+    const uint64_t before_last = history.PositionBeforeLast(query, count).value();
     std::vector<uint64_t> got;
     Page page;
     do {
@@ -139,7 +139,7 @@ TEST(MemoryHistoryTest, OneReadLooksAtABoundedNumberOfRecords) {
     EXPECT_EQ(page.position, kMaxScan) << name;
     EXPECT_TRUE(page.more) << name;
     EXPECT_FALSE(history.Read({.names = &names, .types = &types, .after = page.position}).more) << name;
-    EXPECT_EQ(history.PositionBeforeLast({.names = &names, .types = &types}, 1), 0u) << name;
+    EXPECT_EQ(history.PositionBeforeLast({.names = &names, .types = &types}, 1).value(), 0u) << name;
   }
 }
 
@@ -179,7 +179,7 @@ TEST(MemoryHistoryTest, PositionAtTheFloorResumesAndOneBelowIsExpired) {
   EXPECT_TRUE(expired.expired);
   EXPECT_THAT(expired.events, IsEmpty());
   EXPECT_EQ(expired.floor, 3u);
-  EXPECT_EQ(history.PositionBeforeLast({.names = &names}, 100), 3u);
+  EXPECT_EQ(history.PositionBeforeLast({.names = &names}, 100).value(), 3u);
 }
 
 TEST(MemoryHistoryTest, AResourceWithOneEventCostsTheIndexLessThanAKilobyte) {

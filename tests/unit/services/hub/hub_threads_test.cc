@@ -131,5 +131,29 @@ TEST(HubThreadsTest, EveryReaderGetsEveryEventInOrderWhileOthersPublishAndUpdate
   EXPECT_GE(changing.seqs.size(), static_cast<size_t>(kEvents));
 }
 
+TEST(HubThreadsTest, NoEventFollowsAPositionThatIsPastIt) {
+  CommitPath path;
+  constexpr uint64_t kBatches = 100, kEvents = 200;
+  Start start;
+  auto subscription = *path.hub.Subscribe("id", {"job:1"}, nullptr, {}, [] {}, &start);
+  std::thread publisher([&path] {
+    for (uint64_t i = 0; i < kBatches; ++i) {
+      std::vector<log::Record> records(kEvents);
+      for (auto& record : records) record.event = std::make_unique<v1::ProgressEvent>(MakeNotice("job:1"));
+      path.log.Append(std::move(records), [](auto) {});
+    }
+  });
+  // Asks all the time instead of waiting to be woken: any moment of a publication may be seen.
+  uint64_t position = start.position;
+  while (position < kBatches * kEvents && !::testing::Test::HasFailure()) {
+    const Batch batch = subscription->Take(1 << 20);
+    for (const auto& event : batch.events) EXPECT_GT(event->seq, position);
+    EXPECT_GE(batch.position, position);
+    position = batch.position;
+  }
+  publisher.join();
+  path.hub.Close(subscription);
+}
+
 }  // namespace
 }  // namespace milepost::hub

@@ -140,6 +140,10 @@ TEST(NumberMarksTest, AgreesWithASetOfNumbers) {
     ASSERT_TRUE(marks.Add(1));
     for (int i = 0; i < 200; ++i) {
       const uint64_t number = random() % 150 + 1;
+      if (random() % 50 == 0) {
+        marks.Settle(number);
+        for (uint64_t below = 1; below < number; ++below) seen.insert(below);
+      }
       ASSERT_EQ(marks.Add(number), seen.insert(number).second) << "round " << round << " number " << number;
       uint64_t mark = 0;
       while (seen.count(mark + 1)) ++mark;
@@ -153,6 +157,16 @@ TEST(NumberMarksTest, AllBelowTheFirstNumberIsSettled) {
   EXPECT_TRUE(marks.Add(500));
   EXPECT_EQ(marks.mark(), 500u);
   EXPECT_FALSE(marks.Add(499));
+}
+
+TEST(FoldTest, TheFirstNumberOfAStreamSettlesWhatLiesBelowAndOthersDoNot) {
+  Driver driver;
+  EXPECT_EQ(driver.Numbered(1).producer_mark, 1u);
+  EXPECT_EQ(driver.Numbered(5).producer_mark, 1u) << "2 to 4 may come yet";
+  const Verdict first = driver.Apply(MakeNotice("job:1"), {.producer = "p", .number = 8, .first_of_stream = true});
+  EXPECT_EQ(first.producer_mark, 8u);
+  EXPECT_TRUE(first.is_event);
+  EXPECT_FALSE(driver.Numbered(4).is_event);
 }
 
 TEST(NumberMarksTest, OneGapTooManySettlesTheLowestOne) {
@@ -169,10 +183,10 @@ TEST(NumberMarksTest, OneGapTooManySettlesTheLowestOne) {
 
 TEST(AgedTableTest, ForgetsTheLongestUnusedWhenFull) {
   AgedTable<int> table(2, 100);
-  table.FindOrAdd("a", 0) = 1;
-  table.FindOrAdd("b", 1) = 2;
-  EXPECT_NE(table.Find("a", 2), nullptr);
-  table.FindOrAdd("c", 3) = 3;
+  table.FindOrAdd("a", {.nanos = 0}) = 1;
+  table.FindOrAdd("b", {.nanos = 1}) = 2;
+  EXPECT_NE(table.Find("a", {.nanos = 2}), nullptr);
+  table.FindOrAdd("c", {.nanos = 3}) = 3;
   EXPECT_EQ(table.Peek("b"), nullptr);
   EXPECT_EQ(*table.Peek("a"), 1);
   EXPECT_EQ(table.size(), 2u);
@@ -180,9 +194,9 @@ TEST(AgedTableTest, ForgetsTheLongestUnusedWhenFull) {
 
 TEST(AgedTableTest, ForgetsAtItsAgeAndNotBefore) {
   AgedTable<int> table(10, 100);
-  table.FindOrAdd("a", 0);
-  EXPECT_NE(table.Find("a", 100), nullptr);
-  EXPECT_EQ(table.Find("a", 201), nullptr);
+  table.FindOrAdd("a", {.nanos = 0});
+  EXPECT_NE(table.Find("a", {.nanos = 100}), nullptr);
+  EXPECT_EQ(table.Find("a", {.nanos = 201}), nullptr);
   EXPECT_EQ(table.size(), 0u);
 }
 

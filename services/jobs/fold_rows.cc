@@ -1,0 +1,128 @@
+// The fold as rows: what is saved, and how it is made again.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "services/jobs/fold.h"
+#include "services/jobs/views.pb.h"
+
+namespace milepost::jobs {
+namespace {
+
+constexpr char kJob = 'j';
+constexpr char kProducer = 'p';
+constexpr char kCall = 'c';
+
+std::string Key(char table, absl::string_view key) { return absl::StrCat(absl::string_view(&table, 1), key); }
+
+void SetUsed(Stamp used, views::Used* row) {
+  row->set_seq(used.seq);
+  row->set_nanos(used.nanos);
+}
+
+Stamp UsedOf(const views::Used& row) { return {row.seq(), row.nanos()}; }
+
+template <typename Row>
+absl::StatusOr<Row> Parse(absl::string_view name, absl::string_view value) {
+  Row row;
+  if (row.ParseFromArray(value.data(), static_cast<int>(value.size()))) return row;
+  return absl::DataLossError(absl::StrCat("views: the row of ", name, " cannot be read"));
+}
+
+// Oldest use first, which is the order of a table.
+template <typename Rows>
+void Sort(Rows* rows) {
+  std::sort(rows->begin(), rows->end(), [](const auto& a, const auto& b) { return a.used.seq < b.used.seq; });
+}
+
+}  // namespace
+
+void Fold::KeepRows() {
+  jobs_.NoteForgotten();
+  producers_.NoteForgotten();
+  calls_.NoteForgotten();
+}
+
+void Fold::Save(uint64_t seq, const std::function<void(std::string, std::string)>& row) {
+  // What was forgotten and then came back is written after its end, and so stays.
+  for (const std::string& key : jobs_.TakeForgotten()) row(Key(kJob, key), "");
+  for (const std::string& key : producers_.TakeForgotten()) row(Key(kProducer, key), "");
+  for (const std::string& key : calls_.TakeForgotten()) row(Key(kCall, key), "");
+  jobs_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Names& names) {
+    views::JobRow job;
+    SetUsed(used, job.mutable_used());
+    for (const std::string& name : *names) job.add_names(name);
+    row(Key(kJob, key), job.SerializeAsString());
+  });
+  producers_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const NumberMarks& marks) {
+    views::ProducerRow producer;
+    SetUsed(used, producer.mutable_used());
+    producer.set_mark(marks.mark());
+    for (const auto& [first, last] : marks.runs()) {
+      auto* run = producer.add_runs();
+      run->set_first(first);
+      run->set_last(last);
+    }
+    row(Key(kProducer, key), producer.SerializeAsString());
+  });
+  calls_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Call& call) {
+    views::CallRow kept;
+    SetUsed(used, kept.mutable_used());
+    kept.set_content(call.content);
+    for (const Verdict& verdict : call.results) {
+      auto* result = kept.add_results();
+      result->set_seq(verdict.seq);
+      result->set_code(static_cast<int>(verdict.status.code()));
+      result->set_message(std::string(verdict.status.message()));
+    }
+    row(Key(kCall, key), kept.SerializeAsString());
+  });
+}
+
+absl::Status Fold::Loader::Add(absl::string_view key, absl::string_view value) {
+  const std::string name(key.substr(std::min<size_t>(1, key.size())));
+  switch (key.empty() ? 0 : key[0]) {
+    case kJob: {
+      const auto row = Parse<views::JobRow>(name, value);
+      if (!row.ok()) return row.status();
+      jobs_.push_back({UsedOf(row->used()), name,
+                       std::make_shared<const std::vector<std::string>>(row->names().begin(), row->names().end())});
+      return absl::OkStatus();
+    }
+    case kProducer: {
+      const auto row = Parse<views::ProducerRow>(name, value);
+      if (!row.ok()) return row.status();
+      std::map<uint64_t, uint64_t> runs;
+      for (const auto& run : row->runs()) runs.emplace(run.first(), run.last());
+      producers_.push_back({UsedOf(row->used()), name, NumberMarks::Restore(row->mark(), std::move(runs))});
+      return absl::OkStatus();
+    }
+    case kCall: {
+      const auto row = Parse<views::CallRow>(name, value);
+      if (!row.ok()) return row.status();
+      Call call{.content = row->content()};
+      for (const auto& result : row->results()) {
+        Verdict& verdict = call.results.emplace_back();
+        verdict.seq = result.seq();
+        verdict.status = absl::Status(static_cast<absl::StatusCode>(result.code()), result.message());
+      }
+      calls_.push_back({UsedOf(row->used()), name, std::move(call)});
+      return absl::OkStatus();
+    }
+    default:
+      return absl::DataLossError("views: a row is of no known table");
+  }
+}
+
+void Fold::Loader::Finish() {
+  Sort(&jobs_);
+  Sort(&producers_);
+  Sort(&calls_);
+  for (auto& row : jobs_) fold_->jobs_.FindOrAdd(row.key, row.used) = std::move(row.value);
+  for (auto& row : producers_) fold_->producers_.FindOrAdd(row.key, row.used) = std::move(row.value);
+  for (auto& row : calls_) fold_->calls_.FindOrAdd(row.key, row.used) = std::move(row.value);
+}
+
+}  // namespace milepost::jobs
