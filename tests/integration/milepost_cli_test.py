@@ -31,7 +31,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Eventd:
     def __init__(self, listen="127.0.0.1:0"):
-        self.process = subprocess.Popen([os.path.join(BIN, "milepost-eventd"), f"--listen={listen}"], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([os.path.join(BIN, "milepost-eventd"), "--log=memory", f"--listen={listen}"], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         self.address = re.fullmatch(r"listening on (\S+)\n", line).group(1)

@@ -15,8 +15,9 @@ constexpr absl::string_view kHelp = R"(milepost: progress of long-running jobs, 
   milepost publish --job=job:42 --step=build --fraction=0.4 --message='4 of 10'
   milepost publish --job=job:42 --completed
   milepost publish < events.jsonl              one event in JSON per line
+  milepost log verify ./milepost-data          read all that a service keeps, and name what is broken
 
-Subcommands: publish, run, watch. milepost SUBCOMMAND --help tells more.
+Subcommands: publish, run, watch, log. milepost SUBCOMMAND --help tells more.
 )";
 
 int Main(const std::vector<std::string>& args) {
@@ -28,11 +29,12 @@ int Main(const std::vector<std::string>& args) {
   if (args[0] == "run") return RunMain(rest);
   if (args[0] == "publish") return PublishMain(rest);
   if (args[0] == "watch") return WatchMain(rest);
+  if (args[0] == "log") return LogMain(rest);
   if (args[0] == "--help" || args[0] == "-h" || args[0] == "help") {
     std::cout << kHelp;
     return 0;
   }
-  std::cerr << "milepost: no subcommand " << contract::Quoted(args[0]) << "; there are publish, run and watch (milepost --help)\n";
+  std::cerr << "milepost: no subcommand " << contract::Quoted(args[0]) << "; there are publish, run, watch and log (milepost --help)\n";
   return kExitUsage;
 }
 

@@ -18,6 +18,7 @@ inline constexpr int kExitUsage = 2;
 int PublishMain(const std::vector<std::string>& args);
 int RunMain(const std::vector<std::string>& args);
 int WatchMain(const std::vector<std::string>& args);
+int LogMain(const std::vector<std::string>& args);
 
 // Says on standard error what is wrong and where to read more.
 int BadUsage(absl::string_view subcommand, const absl::Status& status);
