@@ -31,7 +31,12 @@ ABSL_FLAG(double, seconds, 0, "Length of a measured window in seconds. 0: the wo
 ABSL_FLAG(int, edge_threads, 1, "Event loops of the edge of system `milepost`. 0: as many as it likes.");
 ABSL_FLAG(std::vector<std::string>, edge_flags, {}, "Further flags for milepost-edge, separated by commas.");
 ABSL_FLAG(std::vector<std::string>, eventd_flags, {}, "Further flags for milepost-eventd, separated by commas.");
+ABSL_FLAG(uint64_t, retained, 0, "Events in the full store of resume and restart. 0: 10,000,000.");
 ABSL_FLAG(std::string, log, "memory", "What milepost-eventd gets as --log.");
+ABSL_FLAG(std::string, kept_log, "rocksdb",
+          "The log of durable, resume, restart and storm: rocksdb, in a directory of its own, or memory.");
+ABSL_FLAG(std::string, store_parent, "/var/tmp",
+          "Where the directories of such logs are made and removed again. Must lie on a disk, not in memory.");
 
 namespace milepost::bench {
 namespace {
@@ -44,7 +49,9 @@ MilepostOptions MilepostFromFlags() {
   return {.edge_threads = absl::GetFlag(FLAGS_edge_threads),
           .edge_flags = absl::GetFlag(FLAGS_edge_flags),
           .eventd_flags = absl::GetFlag(FLAGS_eventd_flags),
-          .log = absl::GetFlag(FLAGS_log)};
+          .log = absl::GetFlag(FLAGS_log),
+          .kept_log = absl::GetFlag(FLAGS_kept_log),
+          .store_parent = absl::GetFlag(FLAGS_store_parent)};
 }
 
 std::string Usage() {
@@ -53,7 +60,7 @@ std::string Usage() {
       "Every system runs in processes of its own, one after the other, round by round, and sends the same events\n"
       "to the same load client, which checks that each reader gets each event once and in order. CPU is what the\n"
       "kernel has on account for the system's processes over the measured window. Without a name all workloads\n"
-      "run; that takes about ten minutes.\n\nWorkloads:\n";
+      "run; that takes about twenty minutes.\n\nWorkloads:\n";
   for (const Workload& workload : AllWorkloads()) absl::StrAppendFormat(&text, "  %-14s%s\n", workload.name, workload.about);
   text += "\nSystems:\n";
   for (const SystemKind& kind : AllSystems({})) absl::StrAppendFormat(&text, "  %-14s%s\n", kind.name, kind.about);
@@ -135,6 +142,9 @@ int Main(const std::vector<char*>& names) {
   run.settings.jobs = IfSet(static_cast<uint32_t>(std::max(absl::GetFlag(FLAGS_jobs), 0)));
   run.settings.rate = IfSet(absl::GetFlag(FLAGS_rate));
   run.settings.seconds = IfSet(absl::GetFlag(FLAGS_seconds));
+  run.settings.retained = IfSet(absl::GetFlag(FLAGS_retained));
+  run.settings.kept_log = absl::GetFlag(FLAGS_kept_log);
+  if (run.settings.kept_log != "memory" && run.settings.kept_log != "rocksdb") error = "--kept_log: must be memory or rocksdb";
   run.settings.systems = ChosenSystems(error);
   const std::vector<const Workload*> workloads = ChosenWorkloads(names, error);
   if (!error.empty()) return BadUsage(error);

@@ -40,6 +40,15 @@ sockaddr_in SourceAddress(size_t index) {
   return source;
 }
 
+// The kernel picks the port at connect(), when it knows the whole pair of addresses.
+absl::Status BindSource(int fd, size_t index) {
+  const int late = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof(late));
+  const sockaddr_in source = SourceAddress(index);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof(source)) != 0) return ErrnoStatus("bind");
+  return absl::OkStatus();
+}
+
 absl::Status SendAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -62,6 +71,7 @@ struct LoadClient::Connection {
   Connection& operator=(const Connection&) = delete;
 
   const int fd;
+  std::string request;  // still to be sent
   std::unique_ptr<Decoder> decoder;
 };
 
@@ -97,11 +107,7 @@ absl::Status LoadClient::Open(const Target& target) {
   if (fd < 0) return ErrnoStatus("socket");
   const timeval limit{.tv_sec = 10, .tv_usec = 0};  // holds for connect() too
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-  // The kernel picks the port at connect(), when it knows the whole pair of addresses.
-  const int late = 1;
-  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof(late));
-  const sockaddr_in source = SourceAddress(connections_.size());
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof(source)) != 0) return ErrnoStatus("bind");
+  if (absl::Status bound = BindSource(fd, connections_.size()); !bound.ok()) return bound;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&target.address), sizeof(target.address)) != 0) {
     return ErrnoStatus("connect");
   }
@@ -115,6 +121,28 @@ absl::Status LoadClient::Open(const Target& target) {
   epoll_event event{.events = EPOLLIN, .data = {.ptr = connection.get()}};
   connections_.push_back(std::move(connection));
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return ErrnoStatus("epoll_ctl");
+  return absl::OkStatus();
+}
+
+absl::Status LoadClient::Storm(const std::vector<Target>& targets) {
+  connections_.reserve(connections_.size() + targets.size());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    tally_.began = MonotonicNanos();
+  }
+  for (const Target& target : targets) {
+    auto connection = std::make_unique<Connection>(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int fd = connection->fd;
+    if (fd < 0) return ErrnoStatus("socket");
+    if (absl::Status bound = BindSource(fd, connections_.size()); !bound.ok()) return bound;
+    const auto* const address = reinterpret_cast<const sockaddr*>(&target.address);
+    if (connect(fd, address, sizeof(target.address)) != 0 && errno != EINPROGRESS) return ErrnoStatus("connect");
+    connection->request = target.request;
+    connection->decoder = std::make_unique<SseDecoder>(target.sse);
+    epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.ptr = connection.get()}};
+    connections_.push_back(std::move(connection));
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return ErrnoStatus("epoll_ctl");
+  }
   return absl::OkStatus();
 }
 
@@ -140,9 +168,22 @@ void LoadClient::Run() {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (int i = 0; i < count; ++i) {
       if (ready[i].data.ptr == nullptr) return;
-      Receive(*static_cast<Connection*>(ready[i].data.ptr));
+      Connection& connection = *static_cast<Connection*>(ready[i].data.ptr);
+      if (connection.request.empty()) {
+        Receive(connection);
+      } else {
+        SendRequest(connection);
+      }
     }
   }
+}
+
+void LoadClient::SendRequest(Connection& connection) {
+  // A request fits into an empty socket's buffer; an error shows at the read.
+  SendAll(connection.fd, connection.request).IgnoreError();
+  connection.request = std::string();
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &connection}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
 }
 
 // Level-triggered and one read each: a second read that only says "nothing more" would cost as much again.
@@ -167,6 +208,11 @@ Tally LoadClient::Snapshot() const {
 uint64_t LoadClient::delivered() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return tally_.delivered;
+}
+
+uint64_t LoadClient::finished() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return tally_.finished;
 }
 
 void LoadClient::ForgetLatencies() {

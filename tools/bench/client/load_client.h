@@ -43,9 +43,14 @@ class LoadClient {
   // closed, DEADLINE_EXCEEDED after `patience` nanoseconds, CANCELLED if the user interrupts.
   absl::Status Connect(const std::vector<Target>& targets, int64_t patience);
 
+  // Opens all connections at the same moment, as after a network's outage: waits for none of them, and not for a
+  // stream to be live. From that moment Tally::finish counts.
+  absl::Status Storm(const std::vector<Target>& targets);
+
   // What was counted so far.
   Tally Snapshot() const;
   uint64_t delivered() const;
+  uint64_t finished() const;
   // Forgets the latencies, not the counts.
   void ForgetLatencies();
   // CPU time of the loop's thread, in nanoseconds.
@@ -57,6 +62,8 @@ class LoadClient {
   absl::Status Open(const Target& target);
   absl::Status WaitReady(uint64_t wanted, int64_t deadline) const;
   void Run();
+  // Sends the request once a connection that was opened without waiting stands.
+  void SendRequest(Connection& connection);
   // Reads once from a ready socket.
   void Receive(Connection& connection);
 

@@ -166,6 +166,7 @@ void SseDecoder::TakeData(absl::string_view name, absl::string_view data, int64_
     }
     return;
   }
+  if (name == "reset") ++tally.resets;
   if (!ready_ && name == options_.ready_event) {
     ready_ = true;
     ++tally.ready;

@@ -18,9 +18,12 @@ class SseDecoder : public Decoder {
     absl::string_view ready_event;
     // Ids are "<epoch>-<number>", and the number must rise from event to event.
     bool ids_rise = false;
+    // Numbers of the job's events: the last one that the reader had before, and the one with which it has all.
+    uint64_t had = 0;
+    uint64_t finish = 0;
   };
 
-  explicit SseDecoder(const Options& options) : options_(options) {}
+  explicit SseDecoder(const Options& options) : options_(options), sequence_(options.had, options.finish) {}
 
   bool Feed(absl::string_view bytes, int64_t now, Tally& tally) override;
 

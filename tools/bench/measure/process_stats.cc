@@ -66,6 +66,22 @@ absl::StatusOr<int64_t> ResidentBytes(pid_t pid) {
   return rollup.ok() ? rollup : StatmBytes(pid);
 }
 
+absl::StatusOr<int64_t> PeakResidentBytes(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) * 1024;
+  }
+  return absl::NotFoundError(absl::StrCat("no process ", pid));
+}
+
+absl::Status ForgetPeak(pid_t pid) {
+  std::ofstream file(absl::StrCat("/proc/", pid, "/clear_refs"));
+  file << "5" << std::flush;  // proc(5): resets the peak
+  return file ? absl::OkStatus() : absl::NotFoundError(absl::StrCat("cannot reset the peak of process ", pid));
+}
+
+int64_t OwnCpuNanos() { return ReadClock(CLOCK_PROCESS_CPUTIME_ID); }
 int64_t ThreadCpuNanos() { return ReadClock(CLOCK_THREAD_CPUTIME_ID); }
 int64_t MonotonicNanos() { return ReadClock(CLOCK_MONOTONIC); }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace milepost::bench {
@@ -20,7 +21,13 @@ absl::StatusOr<int64_t> CpuNanos(pid_t pid);
 // statm where the former cannot be read. NOT_FOUND if there is no such process.
 absl::StatusOr<int64_t> ResidentBytes(pid_t pid);
 
-// CPU time of the calling thread, in nanoseconds.
+// The greatest resident set size since ForgetPeak, or since the start, in bytes. NOT_FOUND if there is no such process.
+absl::StatusOr<int64_t> PeakResidentBytes(pid_t pid);
+// Makes what is resident now the peak. NOT_FOUND if there is no such process or it is not ours.
+absl::Status ForgetPeak(pid_t pid);
+
+// CPU time of this process, and of the calling thread, in nanoseconds.
+int64_t OwnCpuNanos();
 int64_t ThreadCpuNanos();
 
 // Time since some fixed moment, the same in every process of this machine, in nanoseconds.

@@ -57,6 +57,7 @@ std::string RowJson(const Row& row) {
       .Raw("parts", parts.Take())
       .Figure("ofFloor", row.of_floor)
       .Figure("ofNchan", row.of_nchan)
+      .Figure("ofRedis", row.of_redis)
       .Figure("p50Ms", row.p50_ms)
       .Figure("p99Ms", row.p99_ms)
       .Figure("cores", row.cores)

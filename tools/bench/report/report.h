@@ -25,6 +25,7 @@ struct Row {
   std::vector<Named> parts;        // cost by part of the system, in the system's order
   std::optional<double> of_floor;  // cost in floors, round by round
   std::optional<double> of_nchan;
+  std::optional<double> of_redis;
   std::optional<double> p50_ms;
   std::optional<double> p99_ms;
   std::optional<double> cores;         // that the system used; 1 is one core busy all the time
@@ -39,9 +40,11 @@ struct Verdict {
   std::string workload;
   std::string claim;  // "cost ≤ 1.25 × floor"
   std::optional<double> measured;
-  double limit = 0;  // to be reached is measured ≤ limit
+  double limit = 0;
+  enum class Better { kLess, kMore } better = Better::kLess;
 
-  bool met() const { return measured && *measured <= limit; }
+  // Measured, and no worse than the limit.
+  bool met() const { return measured && (better == Better::kLess ? *measured <= limit : *measured >= limit); }
 };
 
 struct Report {

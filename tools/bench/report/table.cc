@@ -13,7 +13,7 @@ using Cells = std::vector<std::string>;
 
 const Cells& Head() {
   static const Cells* const head = new Cells{"workload", "system",  "delivered", "cost",  "of it",        "× floor",
-                                             "× nchan",  "p50",     "p99",       "cores", "client cores"};
+                                             "× nchan",  "× redis", "p50",       "p99",   "cores",        "client cores"};
   return *head;
 }
 
@@ -49,6 +49,7 @@ Cells CellsOf(const Row& row) {
           PartsOf(row),
           Number(row.of_floor),
           Number(row.of_nchan),
+          Number(row.of_redis),
           Number(row.p50_ms, " ms"),
           Number(row.p99_ms, " ms"),
           Number(row.cores),

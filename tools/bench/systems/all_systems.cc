@@ -1,5 +1,6 @@
 #include "tools/bench/systems/milepost_system.h"
 #include "tools/bench/systems/nchan_system.h"
+#include "tools/bench/systems/redis_log.h"
 #include "tools/bench/systems/relay_systems.h"
 #include "tools/bench/systems/system.h"
 
@@ -12,6 +13,7 @@ std::vector<SystemKind> AllSystems(const MilepostOptions& milepost) {
           FloorKind("floor-2ms", 2),
           NchanKind(),
           WebSocketKind(),
+          RedisKind(milepost.store_parent),
           MilepostKind("milepost", milepost),
           MilepostKind("milepost-auto", automatic)};
 }

@@ -81,6 +81,12 @@ bool ChildProcess::Running() {
   return !ended_;
 }
 
+void ChildProcess::Kill() {
+  kill(-pid_, SIGKILL);
+  if (!ended_) waitpid(pid_, nullptr, 0);
+  ended_ = true;
+}
+
 absl::StatusOr<std::string> ChildProcess::ReadLine(int64_t deadline) {
   while (true) {
     if (const size_t end = unread_.find('\n'); end != std::string::npos) {
@@ -108,8 +114,10 @@ std::string ChildProcess::LogTail() const {
   return absl::StrCat("its log ends: ", all.substr(all.size() - std::min(all.size(), kLogTailBytes)));
 }
 
-ScratchDirectory::ScratchDirectory() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "milepost-bench-XXXXXX").string();
+ScratchDirectory::ScratchDirectory() : ScratchDirectory(std::filesystem::temp_directory_path().string()) {}
+
+ScratchDirectory::ScratchDirectory(const std::string& parent) {
+  std::string pattern = parent + "/milepost-bench-XXXXXX";
   if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
 }
 

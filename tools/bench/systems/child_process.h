@@ -35,6 +35,8 @@ class ChildProcess {
   absl::StatusOr<std::string> ReadLine(int64_t deadline);
   // False once it has ended.
   bool Running();
+  // SIGKILL, as a crash; returns when it is gone.
+  void Kill();
   // The last lines of its log, for an error message.
   std::string LogTail() const;
 
@@ -49,10 +51,12 @@ class ChildProcess {
   std::string unread_;
 };
 
-// A directory for logs and configuration, removed with all in it. Not thread-safe.
+// A directory of the bench's own under `parent`, or else where temporary files go; removed with all in it. Its path
+// is empty if it could not be made. Not thread-safe.
 class ScratchDirectory {
  public:
   ScratchDirectory();
+  explicit ScratchDirectory(const std::string& parent);
   ~ScratchDirectory();
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;

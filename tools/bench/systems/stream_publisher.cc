@@ -6,14 +6,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <random>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "milepost/v1/event_service.grpc.pb.h"
 #include "tools/bench/measure/process_stats.h"
 #include "tools/bench/measure/wait.h"
+#include "tools/bench/producers/event_message.h"
+#include "tools/bench/producers/http2_wire.h"
 
 namespace milepost::bench {
 namespace {
@@ -21,19 +21,6 @@ namespace {
 constexpr int64_t kHelloPatience = 10 * kSecond;
 constexpr int64_t kCreditPatience = 10 * kSecond;
 constexpr uint64_t kMaxBatch = 1000;
-
-std::string NewProducerId() {
-  std::random_device random;
-  return absl::StrFormat("bench-%08x%08x%08x%08x", random(), random(), random(), random());
-}
-
-void FillEvent(const BenchEvent& event, v1::ProgressEvent& out) {
-  out.set_job(JobName(event.job));
-  v1::StepProgress& progress = *out.mutable_progress();
-  progress.set_step("render");
-  progress.set_fraction(0.4);
-  progress.set_message(FormatMark(event));
-}
 
 std::chrono::nanoseconds Left(int64_t deadline) {
   return std::chrono::nanoseconds(std::max<int64_t>(deadline - MonotonicNanos(), 0));
@@ -99,7 +86,7 @@ class StreamPublisher : public Publisher {
       batch.set_first_number(sent_ + 1);
       sent_ += events.size();
     }
-    for (const BenchEvent& event : events) FillEvent(event, *batch.add_events());
+    for (const BenchEvent& event : events) FillEvent(event, 0, *batch.add_events());
     return stream_->Write(request_) ? absl::OkStatus() : Ended();
   }
 

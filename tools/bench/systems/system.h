@@ -1,11 +1,13 @@
 // A system under test, as workloads see it.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "tools/bench/client/load_client.h"
+#include "tools/bench/producers/producer_wire.h"
 #include "tools/bench/wire/event_mark.h"
 
 namespace milepost::bench {
@@ -54,14 +57,16 @@ class System {
   virtual absl::StatusOr<std::unique_ptr<Publisher>> OpenPublisher() = 0;
 };
 
-// A kind of system.
-struct SystemKind {
-  std::string name;
-  std::string about;  // half a sentence for --help
-  std::string only;   // the one workload that it is a yardstick for; empty: all
-  // Why it cannot run on this machine; empty: it can.
-  std::function<std::string()> missing;
-  std::function<std::unique_ptr<System>()> make;
+// One fresh instance of a log that acknowledges an event when it is safe; processes of its own that end with the object,
+// and what they wrote too. Not thread-safe; Start from the main thread only.
+class AckedLog {
+ public:
+  virtual ~AckedLog() = default;
+  virtual absl::Status Start() = 0;
+  virtual std::vector<Part> Parts() const = 0;
+  virtual sockaddr_in address() const = 0;
+  // A producer whose events take about `event_bytes` on the wire.
+  virtual std::unique_ptr<ProducerWire> NewProducer(size_t event_bytes) const = 0;
 };
 
 // How Milepost's own processes are started.
@@ -70,6 +75,20 @@ struct MilepostOptions {
   std::vector<std::string> edge_flags;   // further flags
   std::vector<std::string> eventd_flags;
   std::string log = "memory";            // eventd's --log
+  std::string kept_log = "rocksdb";      // of the workloads about the log: in a directory of its own; or "memory"
+  std::string store_parent = "/var/tmp"; // where such directories are made
+};
+
+// A kind of system. It offers what workloads ask for, or has no function for it.
+struct SystemKind {
+  std::string name;
+  std::string about;  // half a sentence for --help
+  std::string only;   // the one workload that it is a yardstick for; empty: all
+  // Why it cannot run on this machine; empty: it can.
+  std::function<std::string()> missing;
+  std::function<std::unique_ptr<System>()> make = nullptr;
+  std::function<std::unique_ptr<AckedLog>()> make_log = nullptr;
+  std::optional<MilepostOptions> milepost = std::nullopt;  // of Milepost: for workloads that start its processes themselves
 };
 
 // All kinds, in the order of the table.

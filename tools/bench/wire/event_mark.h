@@ -20,6 +20,7 @@ struct BenchEvent {
   uint32_t job = 0;       // index of the job
   uint64_t number = 0;    // counts the job's events, from 1
   int64_t published = 0;  // MonotonicNanos()
+  bool ends = false;      // completes the job; the relayed systems send it as any other
 };
 
 struct Mark {

@@ -23,8 +23,8 @@ struct Instance {
   std::unique_ptr<Publisher> publisher;
 };
 
-absl::StatusOr<std::vector<Instance>> StartInstances(const SystemKind& kind, uint32_t count, LoadClient& client) {
-  std::vector<Instance> instances;
+absl::Status StartInstances(const SystemKind& kind, uint32_t count, LoadClient& client,
+                            std::vector<Instance>& instances) {
   std::vector<Target> targets;
   for (uint32_t i = 0; i < count; ++i) {
     Instance instance{kind.make(), nullptr};
@@ -35,21 +35,20 @@ absl::StatusOr<std::vector<Instance>> StartInstances(const SystemKind& kind, uin
     targets.push_back(instance.system->ReaderTarget(i, Opening::kTail));
     instances.push_back(std::move(instance));
   }
-  if (absl::Status live = client.Connect(targets, kConnectPatience); !live.ok()) return live;
-  return instances;
+  return client.Connect(targets, kConnectPatience);
 }
 
 absl::StatusOr<Sample> MeasureIdleLatency(const SystemKind& kind, const Shape& shape) {
-  LoadClient client;
-  auto instances = StartInstances(kind, shape.instances, client);
-  if (!instances.ok()) return instances.status();
+  std::vector<Instance> instances;
+  LoadClient client;  // goes before them: an edge with readers takes its time to say goodbye to each
+  if (absl::Status up = StartInstances(kind, shape.instances, client, instances); !up.ok()) return up;
   const auto slot = static_cast<int64_t>(shape.silence * 1e9 / shape.instances);
   int64_t next = MonotonicNanos() + static_cast<int64_t>(shape.silence * 1e9);
   for (uint32_t sample = 1; sample <= shape.samples; ++sample) {
     for (uint32_t i = 0; i < shape.instances; ++i, next += slot) {
       if (absl::Status slept = SleepUntil(next); !slept.ok()) return slept;
       const BenchEvent event{i, sample, MonotonicNanos()};
-      absl::Status published = (*instances)[i].publisher->Publish({&event, 1});
+      absl::Status published = instances[i].publisher->Publish({&event, 1});
       if (!published.ok()) return published;
     }
   }

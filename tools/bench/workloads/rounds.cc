@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,8 @@ namespace {
 
 constexpr double kNanosPerMilli = 1e6;
 
-// One line that is written over in a terminal; a line each elsewhere.
+}  // namespace
+
 void ShowProgress(const std::string& text) {
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::fprintf(stderr, terminal ? "\r\x1b[K%s" : "%s\n", text.c_str());
@@ -22,6 +24,8 @@ void ShowProgress(const std::string& text) {
 void ClearProgress() {
   if (isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
 }
+
+namespace {
 
 double CostOf(const Sample& sample, const RowRule& rule) {
   double sum = 0;
@@ -79,10 +83,19 @@ void FillCosts(const Series& series, const std::vector<Series>& all, const RowRu
   }
   row.of_floor = CostRatio(series, all, rule.floor, rule);
   row.of_nchan = CostRatio(series, all, "nchan", rule);
+  row.of_redis = CostRatio(series, all, "redis", rule);
   for (const Sample& sample : series.samples) row.rounds.push_back(CostOf(sample, rule));
 }
 
 }  // namespace
+
+Settings OnlySystems(Settings settings, const std::vector<std::string>& names) {
+  std::erase_if(settings.systems, [&](const SystemKind& kind) {
+    return std::find(names.begin(), names.end(), kind.name) == names.end();
+  });
+  for (SystemKind& kind : settings.systems) kind.only.clear();
+  return settings;
+}
 
 std::vector<Series> RunRounds(const std::string& workload, const Settings& settings, const Measure& measure) {
   std::vector<SystemKind> kinds = settings.systems;

@@ -22,8 +22,13 @@ struct Settings {
   std::optional<uint32_t> jobs;
   std::optional<double> rate;
   std::optional<double> seconds;
+  std::optional<uint64_t> retained;  // events in the full store of resume and restart
+  std::string kept_log;              // MilepostOptions::kept_log
   std::vector<SystemKind> systems;
 };
+
+// Leaves of the systems those that `names` has, and lets them take part whatever else they are for.
+Settings OnlySystems(Settings settings, const std::vector<std::string>& names);
 
 // One round of one system.
 struct Sample {
@@ -42,6 +47,10 @@ struct Series {
   bool failed = false;
   std::vector<Sample> samples;  // as many as there were rounds, if there is no trouble
 };
+
+// How far it is, on standard error: one line that is written over in a terminal, a line each elsewhere.
+void ShowProgress(const std::string& text);
+void ClearProgress();
 
 using Measure = std::function<absl::StatusOr<Sample>(const SystemKind&)>;
 

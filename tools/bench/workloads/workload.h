@@ -2,10 +2,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "tools/bench/report/report.h"
+#include "tools/bench/workloads/filled_store.h"
 #include "tools/bench/workloads/rounds.h"
 
 namespace milepost::bench {
@@ -14,7 +17,16 @@ namespace milepost::bench {
 struct Run {
   Settings settings;
   std::map<std::string, std::vector<Series>> series;
+  // Stores by system and number of events; removed with the Run.
+  std::map<std::string, std::unique_ptr<FilledStore>> stores;
 };
+
+// The run's store of about `events` events, filled at the first call. FAILED_PRECONDITION with a log that keeps none.
+absl::StatusOr<FilledStore*> StoreOf(Run& run, const SystemKind& kind, uint64_t events);
+// How many events the large store has.
+uint64_t LargeStoreOf(const Settings& settings);
+// A system that could not be measured: skipped, if it was not to be expected to work here; else failed.
+Row TroubleRow(const std::string& workload, const std::string& system, const absl::Status& why);
 
 struct Workload {
   std::string name;
@@ -31,5 +43,9 @@ Report RunIdleMemory(Run& run);
 Report RunUnicast(Run& run);
 Report RunLatency(Run& run);
 Report RunLatencyIdle(Run& run);
+Report RunDurable(Run& run);
+Report RunResume(Run& run);
+Report RunRestart(Run& run);
+Report RunStorm(Run& run);
 
 }  // namespace milepost::bench

@@ -1,10 +1,12 @@
 #include "tools/bench/measure/process_stats.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -79,6 +81,19 @@ TEST(ProcessStatsTest, FindsTheChildrenOfAProcess) {
   close(hold[1]);
   waitpid(child, nullptr, 0);
   close(hold[0]);
+}
+
+TEST(ProcessStatsTest, ThePeakRemembersWhatWasGivenBackUntilItIsForgotten) {
+  constexpr size_t kBytes = 64 << 20;
+  ASSERT_TRUE(ForgetPeak(getpid()).ok());
+  const int64_t before = *PeakResidentBytes(getpid());
+  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  std::memset(memory, 1, kBytes);
+  munmap(memory, kBytes);
+  EXPECT_GT(*PeakResidentBytes(getpid()), before + int64_t{kBytes} * 9 / 10);
+  ASSERT_TRUE(ForgetPeak(getpid()).ok());
+  EXPECT_LT(*PeakResidentBytes(getpid()), before + int64_t{kBytes} / 2);
 }
 
 }  // namespace

@@ -36,6 +36,13 @@ TEST(ReportTest, TableShowsCostAndParts) {
   EXPECT_THAT(table, HasSubstr("fanout: claim: 1.00 → yes"));
 }
 
+TEST(ReportTest, AVerdictMayAskForMoreInsteadOfLess) {
+  EXPECT_TRUE((Verdict{"durable", "claim", 0.8, 0.8, Verdict::Better::kMore}.met()));
+  EXPECT_FALSE((Verdict{"durable", "claim", 0.79, 0.8, Verdict::Better::kMore}.met()));
+  EXPECT_FALSE((Verdict{"durable", "claim", std::nullopt, 0.8, Verdict::Better::kMore}.met()));
+  EXPECT_FALSE((Verdict{"fanout", "claim", 1.3, 1.25}.met()));
+}
+
 TEST(ReportTest, TableMarksASystemThatDidNotDeliverAll) {
   Row row = WholeRow();
   row.delivered = 9;

@@ -112,5 +112,23 @@ TEST(SseDecoderTest, CountsAnEventWithoutMarkAsMalformed) {
   EXPECT_EQ(Count(absl::StrCat(kPlainHead, "event: step-progress\ndata: {}\n\n"), {}).malformed, 1u);
 }
 
+TEST(SseDecoderTest, AReaderThatResumesIsFinishedWithItsLastEventAndNotBefore) {
+  const SseDecoder::Options options{.had = 1, .finish = 3};
+  const Tally part = Count(kPlainHead + Frame(2), {}, options);
+  ExpectClean(part, 1);
+  EXPECT_EQ(part.finished, 0u);
+  const Tally all = Count(kPlainHead + Frame(2) + Frame(3), {}, options);
+  ExpectClean(all, 2);
+  EXPECT_EQ(all.finished, 1u);
+  EXPECT_EQ(all.finish.count(), 1u);
+}
+
+TEST(SseDecoderTest, AReaderThatResumesNoticesWhatItHadWhatItMissesAndAReset) {
+  const SseDecoder::Options options{.had = 1, .finish = 3};
+  EXPECT_EQ(Count(kPlainHead + Frame(1), {}, options).repeated, 1u);
+  EXPECT_EQ(Count(kPlainHead + Frame(3), {}, options).skipped, 1u);
+  EXPECT_EQ(Count(std::string(kPlainHead) + "event: reset\ndata: {}\n\n", {}, options).resets, 1u);
+}
+
 }  // namespace
 }  // namespace milepost::bench
