@@ -20,7 +20,7 @@ export class Server {
   static async start(name, listen, ...flags) {
     const server = new Server();
     const program = path.join(process.env.MILEPOST_BIN ?? "build/release/bin", name);
-    server.child = spawn(program, [`--listen=${listen}`, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    server.child = spawn(program, [`--listen=${listen}`, ...(name === "milepost-eventd" ? ["--log=memory"] : []), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
     server.errors = "";
     server.child.stderr.on("data", (text) => (server.errors += text));
     const lines = readline.createInterface({ input: server.child.stdout });

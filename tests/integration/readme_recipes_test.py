@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 import unittest
 import urllib.request
 
@@ -162,10 +163,36 @@ class HttpRecipesTest(Recipes):
         self.assertIn("completed", events[-1])
 
 
+class LogRecipesTest(unittest.TestCase):
+    """The store of a running service, in the directory where the service keeps it by default."""
+
+    def test_each_command_works_beside_the_service(self):
+        with tempfile.TemporaryDirectory() as place, World() as world:
+            eventd = world.eventd(f"--log=rocksdb:{place}/milepost-data", "--min_free_mib=0")
+            publish = Command(binary("milepost"), "publish", f"--eventd={eventd.address}", "--job=job:42", "--completed")
+            self.addCleanup(publish.close)
+            self.assertEqual(publish.finish()[0], 0)
+            said = {}
+            for recipe in commands_with("build/release/bin/milepost log"):
+                words = shlex.split(recipe.replace("/tmp/milepost-backup", f"{place}/backup"))
+                command = Command(binary("milepost"), *words[1:], cwd=place)
+                self.addCleanup(command.close)
+                status, lines = command.finish()
+                self.assertEqual(status, 0, (recipe, lines, command.errors))
+                said[words[2]] = lines
+            self.assertIn("records  1, from 1 to 1", said["info"])
+            self.assertEqual([json.loads(line)["job"] for line in said["dump"]], ["job:42"])
+            self.assertIn("nothing is broken", said["verify"])
+            restored = world.eventd(f"--log=rocksdb:{place}/backup", "--min_free_mib=0")
+            again = Command(binary("milepost"), "watch", "--json", f"--eventd={restored.address}", "job:42")
+            self.addCleanup(again.close)
+            self.assertEqual(again.finish()[0], 0)
+
+
 class ReadmeTest(unittest.TestCase):
     def test_no_command_goes_untested(self):
         tested = ("curl -N ", "curl -H ", "curl 'http", "grpcurl -plaintext ", "build/release/bin/milepost publish ",
-                  "build/release/bin/milepost run ", "build/release/bin/milepost-eventd &", "build/release/bin/milepost-edge &")
+                  "build/release/bin/milepost run ", "build/release/bin/milepost log ", "build/release/bin/milepost-eventd &", "build/release/bin/milepost-edge &")
         self.assertEqual([command for command in readme_commands() if not command.startswith(tested)], [])
 
     def test_an_event_arrives_within_25_lines_of_at_most_150(self):
