@@ -2,40 +2,48 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
+#include <memory>
 #include <mutex>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "grpcpp/client_context.h"
 
 namespace milepost::edge::upstream {
 
-// Thread-safe by its mutex.
+// Owns the calls' contexts, because each holds the channel. Whoever lets go of a channel last stops gRPC's callback
+// threads and waits for them, so that must never be one of those threads: when CancelAll has returned, no call has
+// anything of the channel any more. Thread-safe by its mutex.
 class Calls {
  public:
-  // `context` lives until Remove. After CancelAll it is cancelled at once.
-  void Add(grpc::ClientContext* context) {
+  // The context of a new call, until End. After CancelAll it is cancelled at once.
+  grpc::ClientContext* Begin() {
+    auto context = std::make_unique<grpc::ClientContext>();
+    grpc::ClientContext* const call = context.get();
     std::lock_guard lock(mutex_);
-    contexts_.insert(context);
-    if (cancelled_) context->TryCancel();
+    if (cancelled_) call->TryCancel();
+    contexts_.emplace(call, std::move(context));
+    return call;
   }
-  void Remove(grpc::ClientContext* context) {
+  // To be called once, when gRPC has finished with the call.
+  void End(grpc::ClientContext* call) {
     std::lock_guard lock(mutex_);
-    contexts_.erase(context);
-    if (contexts_.empty()) empty_.notify_all();
+    contexts_.erase(call);
+    if (contexts_.empty()) empty_.notify_all();  // under the lock: the waiter destroys the condition
   }
   // Ends all calls, those that come later too, and returns when none is left. Not on a gRPC thread.
   void CancelAll() {
     std::unique_lock lock(mutex_);
     cancelled_ = true;
-    for (grpc::ClientContext* context : contexts_) context->TryCancel();
+    for (const auto& [call, context] : contexts_) call->TryCancel();
     empty_.wait(lock, [this] { return contexts_.empty(); });
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable empty_;
-  absl::flat_hash_set<grpc::ClientContext*> contexts_;  // guarded by mutex_
-  bool cancelled_ = false;                              // guarded by mutex_
+  absl::flat_hash_map<grpc::ClientContext*, std::unique_ptr<grpc::ClientContext>> contexts_;  // guarded by mutex_
+  bool cancelled_ = false;                                                                    // guarded by mutex_
 };
 
 }  // namespace milepost::edge::upstream

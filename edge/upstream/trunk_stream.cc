@@ -18,8 +18,7 @@ std::shared_ptr<TrunkStream> TrunkStream::Start(v1::EventService::Stub& stub, v1
   std::shared_ptr<TrunkStream> stream(
       new TrunkStream(std::move(request), std::move(callbacks), loop, cache, calls));
   stream->self_ = stream;
-  calls.Add(&stream->context_);
-  stub.async()->Subscribe(&stream->context_, &stream->request_, stream.get());
+  stub.async()->Subscribe(stream->context_, &stream->request_, stream.get());
   // Reads are started from the loop too, outside gRPC's reactions: the hold keeps the call until the last one.
   stream->AddHold();
   stream->StartRead(&stream->response_);
@@ -33,13 +32,19 @@ TrunkStream::TrunkStream(v1::SubscribeRequest request, Callbacks callbacks, feed
       callbacks_(std::move(callbacks)),
       loop_(loop),
       cache_(cache),
-      calls_(calls) {
+      calls_(calls),
+      context_(calls.Begin()) {
   // A service that is away is waited for by the channel alone: two backoffs in turn would add up.
-  context_.set_wait_for_ready(true);
+  context_->set_wait_for_ready(true);
+}
+
+void TrunkStream::Cancel() {
+  std::lock_guard lock(mutex_);
+  if (!done_) context_->TryCancel();
 }
 
 void TrunkStream::Abandon() {
-  context_.TryCancel();
+  Cancel();
   std::lock_guard lock(mutex_);
   // A read under way will fail and let go of the hold itself.
   if (!std::exchange(abandoned_, true) && !reading_) RemoveHold();
@@ -76,7 +81,11 @@ void TrunkStream::Deliver() {
 void TrunkStream::OnDone(const grpc::Status& status) {
   loop_.Post([self = shared_from_this(), status] { self->callbacks_.on_done(status); });
   const std::shared_ptr<TrunkStream> last = std::move(self_);
-  calls_.Remove(&context_);
+  {
+    std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  calls_.End(context_);
 }
 
 TrunkMessage TrunkStream::Encode() {

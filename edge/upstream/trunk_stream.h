@@ -42,7 +42,7 @@ class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
                                             Calls& calls);
 
   // Any thread. on_done follows.
-  void Cancel() { context_.TryCancel(); }
+  void Cancel();
   // Cancels when the loop no longer runs and so will take no message. Any thread.
   void Abandon();
 
@@ -61,15 +61,16 @@ class TrunkStream final : public grpc::ClientReadReactor<v1::SubscribeResponse>,
   std::vector<TrunkMessage> waiting_;  // guarded by mutex_: for the loop, which was told if there is any
   bool reading_ = true;                // guarded by mutex_: a read is under way
   bool abandoned_ = false;             // guarded by mutex_
+  bool done_ = false;                  // guarded by mutex_: the context is gone
 
   std::shared_ptr<TrunkStream> self_;  // until OnDone
-  grpc::ClientContext context_;
   const v1::SubscribeRequest request_;
   v1::SubscribeResponse response_;
   Callbacks callbacks_;
   feed::LoopExecutor& loop_;
   feed::FrameCache& cache_;
   Calls& calls_;
+  grpc::ClientContext* const context_;  // of calls_, until OnDone
   std::string epoch_;  // of the newest position
 };
 

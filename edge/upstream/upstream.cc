@@ -6,7 +6,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "edge/upstream/status.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/generic/generic_stub.h"
 #include "spdlog/spdlog.h"
 
 namespace milepost::edge::upstream {
@@ -22,7 +21,7 @@ constexpr auto kPublishDeadline = std::chrono::seconds(30);
 // A unary call: everything that has to live until its callback.
 template <typename Request, typename Response>
 struct Call {
-  grpc::ClientContext context;
+  grpc::ClientContext* context;  // of the Calls
   Request request;
   Response response;
 };
@@ -52,6 +51,7 @@ Upstream::Upstream(std::shared_ptr<grpc::Channel> channel, feed::FeedTable& tabl
                    feed::FrameCache& cache)
     : channel_(std::move(channel)),
       stub_(v1::EventService::NewStub(channel_)),
+      health_(channel_),
       table_(table),
       loop_(loop),
       cache_(cache) {}
@@ -67,13 +67,12 @@ void Upstream::Stop() {
 
 void Upstream::KeepAwake(absl::Duration period) {
   auto call = std::make_shared<Call<grpc::ByteBuffer, grpc::ByteBuffer>>();
+  call->context = calls_.Begin();
   const grpc::Slice everything;  // an empty HealthCheckRequest
   call->request = grpc::ByteBuffer(&everything, 1);
-  call->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-  calls_.Add(&call->context);
-  auto stub = std::make_shared<grpc::GenericStub>(channel_);
-  stub->UnaryCall(&call->context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &call->request, &call->response,
-                  [this, call, stub](grpc::Status) { calls_.Remove(&call->context); });
+  call->context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  health_.UnaryCall(call->context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &call->request, &call->response,
+                    [this, call](grpc::Status) { calls_.End(call->context); });
   loop_.After(period, [this, period] { KeepAwake(period); });
 }
 
@@ -138,13 +137,13 @@ void Upstream::FeedsChanged() {
 
 void Upstream::SendUpdate(feed::FeedTable::Update update) {
   auto call = std::make_shared<Call<v1::UpdateSubscriptionRequest, v1::UpdateSubscriptionResponse>>();
+  call->context = calls_.Begin();
   call->request.set_subscription_id(subscription_id_);
   call->request.set_revision(update.revision);
   for (std::string& name : update.add) call->request.add_add(std::move(name));
   for (std::string& name : update.remove) call->request.add_remove(std::move(name));
-  call->context.set_deadline(std::chrono::system_clock::now() + kUpdateDeadline);
-  calls_.Add(&call->context);
-  stub_->async()->UpdateSubscription(&call->context, &call->request, &call->response, [this, call](grpc::Status status) {
+  call->context->set_deadline(std::chrono::system_clock::now() + kUpdateDeadline);
+  stub_->async()->UpdateSubscription(call->context, &call->request, &call->response, [this, call](grpc::Status status) {
     if (!status.ok()) {
       loop_.Post([this, status, id = call->request.subscription_id()] {
         if (id != subscription_id_ || trunk_ == nullptr) return;  // that trunk is gone anyway
@@ -152,7 +151,7 @@ void Upstream::SendUpdate(feed::FeedTable::Update update) {
         trunk_->Cancel();
       });
     }
-    calls_.Remove(&call->context);
+    calls_.End(call->context);
   });
 }
 
@@ -232,6 +231,7 @@ void Upstream::StartSnapshotRead() {
 void Upstream::CallRead(feed::ReadSpec spec, ReadDone done) {
   ++reads_under_way_;
   auto call = std::make_shared<Call<v1::ReadRequest, v1::ReadResponse>>();
+  call->context = calls_.Begin();
   v1::ReadRequest& request = call->request;
   request.mutable_resources()->Assign(spec.resources.begin(), spec.resources.end());
   request.mutable_types()->Assign(spec.types.begin(), spec.types.end());
@@ -241,9 +241,8 @@ void Upstream::CallRead(feed::ReadSpec spec, ReadDone done) {
   if (spec.limit > 0) request.set_limit(spec.limit);
   if (spec.last > 0) request.set_last(spec.last);
   if (spec.snapshot) request.set_snapshot(true);
-  call->context.set_deadline(std::chrono::system_clock::now() + kReadDeadline);
-  calls_.Add(&call->context);
-  stub_->async()->Read(&call->context, &call->request, &call->response,
+  call->context->set_deadline(std::chrono::system_clock::now() + kReadDeadline);
+  stub_->async()->Read(call->context, &call->request, &call->response,
                        [this, call, done = std::make_shared<ReadDone>(std::move(done))](grpc::Status status) {
     absl::StatusOr<feed::PagePtr> page = status.ok() ? ToPage(call->response, cache_) : FromGrpc(status);
     loop_.Post([this, call, done, page = std::move(page)]() mutable {
@@ -255,7 +254,7 @@ void Upstream::CallRead(feed::ReadSpec spec, ReadDone done) {
       }
       StartReads();
     });
-    calls_.Remove(&call->context);
+    calls_.End(call->context);
   });
 }
 
@@ -281,10 +280,10 @@ void Upstream::ReadPastDamage(const v1::ReadRequest& request, const absl::Status
 
 void Upstream::Publish(v1::PublishRequest request, PublishDone done) {
   auto call = std::make_shared<Call<v1::PublishRequest, v1::PublishResponse>>();
+  call->context = calls_.Begin();
   call->request = std::move(request);
-  call->context.set_deadline(std::chrono::system_clock::now() + kPublishDeadline);
-  calls_.Add(&call->context);
-  stub_->async()->Publish(&call->context, &call->request, &call->response,
+  call->context->set_deadline(std::chrono::system_clock::now() + kPublishDeadline);
+  stub_->async()->Publish(call->context, &call->request, &call->response,
                           [this, call, done = std::make_shared<PublishDone>(std::move(done))](grpc::Status status) {
     loop_.Post([call, done, status] {
       if (status.ok()) {
@@ -293,7 +292,7 @@ void Upstream::Publish(v1::PublishRequest request, PublishDone done) {
         (*done)(FromGrpc(status));
       }
     });
-    calls_.Remove(&call->context);
+    calls_.End(call->context);
   });
 }
 

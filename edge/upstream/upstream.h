@@ -16,6 +16,7 @@
 #include "edge/feed/source.h"
 #include "edge/upstream/calls.h"
 #include "edge/upstream/trunk_stream.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "milepost/v1/event_service.grpc.pb.h"
 
 namespace milepost::edge::upstream {
@@ -74,6 +75,7 @@ class Upstream final : public feed::Source {
 
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::EventService::Stub> stub_;
+  grpc::GenericStub health_;
   feed::FeedTable& table_;
   feed::LoopExecutor& loop_;
   feed::FrameCache& cache_;

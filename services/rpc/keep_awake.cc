@@ -35,9 +35,9 @@ void KeepAwake::Ping() {
   }
   call->stub.UnaryCall(&call->context, "/grpc.health.v1.Health/Check", {}, &call->request, &call->response,
                        [this](grpc::Status) {
-                         std::unique_ptr<Call> done;
                          const std::lock_guard lock(mutex_);
-                         done = std::move(call_);
+                         call_.reset();       // before the waiter goes on: the last holder of the channel is not to be
+                                              // one of gRPC's threads, which would wait for itself
                          idle_.notify_all();  // under the lock: the waiter destroys the condition
                        });
 }
