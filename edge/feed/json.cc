@@ -23,8 +23,9 @@ bool InRange(const google::protobuf::Duration& duration) {
 bool IsHot(const v1::ProgressEvent& event) {
   const bool kind = event.has_progress() || (event.has_output() && event.output().has_line());
   if (!kind || event.has_metadata() || (event.has_overall() && !std::isfinite(event.overall()))) return false;
-  if ((event.has_time() && !InRange(event.time())) || (event.has_commit_time() && !InRange(event.commit_time())) ||
-      (event.has_eta() && !InRange(event.eta()))) {
+  if ((event.has_time() && !InRange(event.time())) || (event.has_commit_time() && !InRange(event.commit_time()))) return false;
+  if ((event.has_eta() && !InRange(event.eta())) || (event.has_eta_p90() && !InRange(event.eta_p90())) ||
+      (event.has_start_eta() && !InRange(event.start_eta()))) {
     return false;
   }
   const v1::StepProgress& progress = event.progress();
@@ -80,6 +81,8 @@ std::string HotEventJson(const v1::ProgressEvent& event) {
   }
   if (event.has_overall()) json.Number("overall", event.overall());
   if (event.has_eta()) json.Duration("eta", event.eta());
+  if (event.has_eta_p90()) json.Duration("etaP90", event.eta_p90());
+  if (event.has_start_eta()) json.Duration("startEta", event.start_eta());
   json.Close();
   return out;
 }

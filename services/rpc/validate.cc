@@ -322,6 +322,8 @@ absl::StatusOr<std::unique_ptr<ProgressEvent>> ParseEvent(absl::string_view byte
   event->clear_commit_time();
   event->clear_overall();
   event->clear_eta();
+  event->clear_eta_p90();
+  event->clear_start_eta();
   if (absl::Status status = ValidateEvent(*event); !status.ok()) return status;
   return event;
 }

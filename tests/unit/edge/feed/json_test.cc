@@ -71,6 +71,8 @@ v1::ProgressEvent RandomHotEvent(std::mt19937& random) {
     const int sign = chance() ? 1 : -1;
     event.mutable_eta()->set_seconds(sign * static_cast<int64_t>(random() % 1000));
     event.mutable_eta()->set_nanos(sign * std::vector<int>{0, 500'000'000, 1, 1000}[random() % 4]);
+    event.mutable_eta_p90()->set_seconds(sign * static_cast<int64_t>(random() % 1000));
+    event.mutable_start_eta()->set_seconds(sign * static_cast<int64_t>(random() % 1000));
   }
   if (chance()) {
     v1::StepProgress& progress = *event.mutable_progress();
