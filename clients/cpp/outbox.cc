@@ -47,6 +47,11 @@ std::vector<v1::PublishStreamResponse::Command> Outbox::TakeCommands() {
   return session_.TakeCommands();
 }
 
+std::vector<v1::PublishStreamResponse::Lost> Outbox::TakeLost() {
+  std::lock_guard lock(mutex_);
+  return session_.TakeLost();
+}
+
 void Outbox::Wait(Time until) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, std::min(until, session_.renewal()), [this] { return awake_; });

@@ -19,8 +19,13 @@ struct ProducerOptions {
   std::chrono::milliseconds lease = std::chrono::seconds(30);
   // How much it keeps while the service is away.
   SpoolLimits limits;
-  // Called with requests of the service (cancel, pause, …) on the producer's own thread; may publish. Absent: ignored.
+  // Both are called on the producer's own thread, which also renews the lease: they must not block. They may publish.
+  // A request of the service (cancel, pause, …), each once. Absent: ignored.
   std::function<void(const v1::PublishStreamResponse::Command&)> on_command;
+  // The service took the job's `attempt`, its newest one, for lost while this producer was away. If that was this
+  // producer's attempt, its events go out as the next one from here on by themselves. If this producer is at an older
+  // one, another worker has taken over and what is published for the job is refused.
+  std::function<void(const std::string& job, uint32_t attempt)> on_lost;
 };
 
 // Publishes events in order over one stream, which it opens again, with growing pauses, as often as it breaks. An event

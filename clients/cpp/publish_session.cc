@@ -10,8 +10,15 @@ bool PublishSession::Add(v1::ProgressEvent event) {
     Reject(std::string(status.message()));
     return false;
   }
+  GoOn(&event);
   spool_.Add(std::move(event));
   return true;
+}
+
+void PublishSession::GoOn(v1::ProgressEvent* event) const {
+  if (lost_jobs_.empty()) return;
+  const uint32_t attempt = lost_jobs_.AttemptOf(*event);
+  if (attempt > 1) event->set_attempt(attempt);
 }
 
 void PublishSession::OnConnected() {
@@ -32,7 +39,14 @@ void PublishSession::OnResponse(const v1::PublishStreamResponse& response) {
     spool_.Ack(response.acked());
     if (state_ == State::kGreeted) state_ = State::kOpen;
   }
-  for (const auto& command : response.commands()) commands_.push_back(command);
+  for (const auto& command : response.commands()) {
+    if (seen_requests_.Add(command)) commands_.push_back(command);
+  }
+  for (const auto& lost : response.lost()) {
+    lost_jobs_.Add(lost.job(), lost.attempt());
+    lost_.push_back(lost);
+  }
+  if (response.lost_size() > 0) spool_.ChangeUnsent([this](v1::ProgressEvent* event) { GoOn(event); });
 }
 
 bool PublishSession::NextRequest(Time now, v1::PublishStreamRequest* request) {

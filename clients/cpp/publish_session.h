@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "clients/cpp/lost_jobs.h"
+#include "clients/cpp/seen_requests.h"
 #include "clients/cpp/spool.h"
 #include "milepost/v1/event_service.pb.h"
 
@@ -52,8 +54,11 @@ class PublishSession {
   const Spool& spool() const { return spool_; }
   uint64_t rejected() const { return rejected_; }
   const std::vector<std::string>& rejections() const { return rejections_; }
-  // Requests of the service since the last call.
+  // Requests of the service since the last call, each once however often it was given.
   std::vector<v1::PublishStreamResponse::Command> TakeCommands() { return std::exchange(commands_, {}); }
+  // Jobs that the service gave up, since the last call. What is published for such an attempt from then on, and what
+  // was not sent yet, goes out as the attempt after it.
+  std::vector<v1::PublishStreamResponse::Lost> TakeLost() { return std::exchange(lost_, {}); }
 
  private:
   enum class State {
@@ -64,6 +69,8 @@ class PublishSession {
   };
 
   void Reject(std::string message);
+  // Sets the attempt under which the event is to go out.
+  void GoOn(v1::ProgressEvent* event) const;
 
   const Options options_;
   Spool spool_;
@@ -72,7 +79,10 @@ class PublishSession {
   Time written_{};
   uint64_t rejected_ = 0;
   std::vector<std::string> rejections_;
+  SeenRequests seen_requests_;
   std::vector<v1::PublishStreamResponse::Command> commands_;
+  LostJobs lost_jobs_;
+  std::vector<v1::PublishStreamResponse::Lost> lost_;
 };
 
 }  // namespace milepost::client

@@ -41,6 +41,17 @@ bool Spool::TakeBatch(size_t credit, v1::PublishStreamRequest::Batch* batch) {
   return batch->events_size() > 0;
 }
 
+void Spool::ChangeUnsent(const std::function<void(v1::ProgressEvent*)>& change) {
+  newest_progress_.clear();
+  for (auto& [arrival, item] : unsent_) {
+    change(&item.event);
+    bytes_ -= item.bytes;
+    item.bytes = item.event.ByteSizeLong();
+    bytes_ += item.bytes;
+    if (item.kind == kProgress) newest_progress_[StepKey(item.event)] = arrival;
+  }
+}
+
 void Spool::Ack(uint64_t number) {
   while (first_ <= number && !sent_.empty()) {
     bytes_ -= sent_.front().bytes;

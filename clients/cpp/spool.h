@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -37,6 +38,9 @@ class Spool {
   // The next events for the stream, in order, with the number of the first; at most `credit` events are then unacked.
   // False if there is nothing to send now.
   bool TakeBatch(size_t credit, v1::PublishStreamRequest::Batch* batch);
+
+  // Changes events that were never sent. `change` leaves what kind of event it is, and its step, alone.
+  void ChangeUnsent(const std::function<void(v1::ProgressEvent*)>& change);
 
   // The stream is a new one: everything that is not acked is to be sent again.
   void Rewind() { written_ = 0; }

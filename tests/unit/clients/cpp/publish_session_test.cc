@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/backoff.h"
 #include "clients/cpp/check_event.h"
+#include "clients/cpp/lost_jobs.h"
 #include "clients/cpp/outbox.h"
 #include "clients/cpp/publish_session.h"
 #include "clients/cpp/random.h"
@@ -20,6 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Time = PublishSession::Time;
 
@@ -194,6 +196,141 @@ TEST_F(PublishSessionTest, RenewsItsLeaseByAnEmptyBatchAtAThirdOfIt) {
   EXPECT_EQ(session_.renewal(), now_ + std::chrono::seconds(10));
   session_.OnDisconnected();
   EXPECT_EQ(session_.renewal(), Time::max());
+}
+
+TEST_F(PublishSessionTest, AQuietProducerIsNeverSilentForMoreThanAThirdOfItsLease) {
+  const auto third = std::chrono::seconds(10);
+  Connect();
+  for (Time heard = now_; now_ < Time(std::chrono::hours(1));) {
+    now_ = session_.renewal();
+    ASSERT_LE(now_ - heard, third);
+    ASSERT_TRUE(Next());
+    ASSERT_FALSE(Next()) << "one batch is enough";
+    heard = now_;
+  }
+  // What is published in between is as good.
+  now_ += std::chrono::seconds(9);
+  session_.Add(Line("a"));
+  ASSERT_TRUE(Next());
+  EXPECT_EQ(session_.renewal(), now_ + third);
+  // An event that the credit holds back does not hold back the renewal.
+  v1::PublishStreamResponse no_credit;
+  no_credit.set_credit(1);
+  session_.OnResponse(no_credit);
+  session_.Add(Line("b"));
+  now_ += third;
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), IsEmpty());
+}
+
+v1::PublishStreamResponse Asked(uint64_t request, v1::Control::Action action = v1::Control::CANCEL) {
+  v1::PublishStreamResponse response;
+  auto* command = response.add_commands();
+  command->set_request(request);
+  command->set_job("job:1");
+  command->set_action(action);
+  return response;
+}
+
+TEST_F(PublishSessionTest, ARequestIsHandedOnOnceAlsoOverReconnects) {
+  Connect();
+  session_.OnResponse(Asked(7));
+  session_.OnResponse(Asked(7));
+  EXPECT_THAT(session_.TakeCommands(), SizeIs(1));
+  session_.OnDisconnected();
+  Connect();
+  session_.OnResponse(Asked(7));
+  EXPECT_THAT(session_.TakeCommands(), IsEmpty());
+  session_.OnResponse(Asked(8));
+  // Another log may count the same.
+  session_.OnResponse(Asked(7, v1::Control::PAUSE));
+  EXPECT_THAT(session_.TakeCommands(), SizeIs(2));
+}
+
+TEST_F(PublishSessionTest, RequestsThatWereSeenAreRememberedUpToALimit) {
+  for (uint64_t request = 1; request <= kMaxSeenRequests; ++request) session_.OnResponse(Asked(request));
+  EXPECT_THAT(session_.TakeCommands(), SizeIs(kMaxSeenRequests));
+  session_.OnResponse(Asked(1));
+  EXPECT_THAT(session_.TakeCommands(), IsEmpty());
+  session_.OnResponse(Asked(kMaxSeenRequests + 1));  // 1 is forgotten
+  session_.OnResponse(Asked(2));
+  session_.OnResponse(Asked(1));
+  EXPECT_THAT(session_.TakeCommands(), SizeIs(2));
+}
+
+v1::PublishStreamResponse Lost(uint32_t attempt) {
+  v1::PublishStreamResponse response;
+  response.add_lost()->set_job("job:1");
+  response.mutable_lost(0)->set_attempt(attempt);
+  return response;
+}
+
+std::vector<uint32_t> Attempts(const v1::PublishStreamRequest::Batch& batch) {
+  std::vector<uint32_t> attempts;
+  for (const auto& event : batch.events()) attempts.push_back(event.has_attempt() ? event.attempt() : 1);
+  return attempts;
+}
+
+TEST_F(PublishSessionTest, ALostJobGoesOnAsTheNextAttempt) {
+  Connect();
+  session_.Add(Line("sent"));
+  ASSERT_TRUE(Next());
+  session_.OnDisconnected();
+  session_.Add(Progress("a", 0.1));
+  session_.Add(Progress("a", 0.2));
+  v1::ProgressEvent other = Line("other job");
+  other.set_job("job:2");
+  session_.Add(other);
+  Connect();
+  session_.OnResponse(Lost(1));
+  session_.Add(Completed());
+  ASSERT_TRUE(Next());
+  // What was sent under its number stays what it was.
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(1, 2, 2, 1, 2));
+  const auto lost = session_.TakeLost();
+  ASSERT_THAT(lost, SizeIs(1));
+  EXPECT_EQ(lost[0].attempt(), 1u);
+  EXPECT_THAT(session_.TakeLost(), IsEmpty());
+  // The attempt that followed is lost too, and whoever publishes still knows of the first one only.
+  session_.OnResponse(Lost(2));
+  session_.Add(Line("again"));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(3));
+}
+
+TEST_F(PublishSessionTest, AJobThatAnotherWorkerTookOverDoesNotGoOn) {
+  Connect();
+  session_.OnResponse(Lost(2));  // ours was 1
+  session_.Add(Line("old"));
+  session_.Add(Progress("a", 0.1, 3));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(1, 3));
+  session_.OnResponse(Lost(1));  // an old word changes nothing
+  session_.Add(Line("old"));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(1));
+}
+
+TEST_F(PublishSessionTest, OldProgressStillGoesFirstAfterAJobWasLost) {
+  for (const double fraction : {0.1, 0.2}) session_.Add(Progress("a", fraction));
+  session_.OnResponse(Lost(1));
+  session_.Add(Progress("a", 0.3));  // makes 0.2 old, too
+  for (int i = 0; i < 6; ++i) session_.Add(Line(absl::StrCat("l", i)));
+  session_.Add(Completed());
+  EXPECT_EQ(session_.spool().dropped(), 2u);
+  Connect();
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Texts(request_.batch()), ElementsAre("a 0.3", "l0", "l1", "l2", "l3", "l4", "l5", "completed"));
+}
+
+TEST(LostJobsTest, RemembersUpToALimit) {
+  LostJobs jobs;
+  for (size_t i = 0; i <= kMaxLostJobs; ++i) jobs.Add(absl::StrCat("job:", i), 1);
+  v1::ProgressEvent event;
+  event.set_job("job:0");
+  EXPECT_EQ(jobs.AttemptOf(event), 1u);
+  event.set_job("job:1");
+  EXPECT_EQ(jobs.AttemptOf(event), 2u);
 }
 
 TEST_F(PublishSessionTest, RejectionsAreReportedAndTheFirstFewKept) {
