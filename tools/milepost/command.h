@@ -39,7 +39,7 @@ struct RunningCommand {
   bool takes_input = false; // standard input is that terminal: what is typed is to be written to `output`
 };
 
-// To be called before there are threads. `argv` is not empty. Signals that are blocked here are not blocked there; those
+// `argv` is not empty. Other threads may run, but none may start a command at the same time. Signals that are blocked here are not blocked there; those
 // that are ignored here are ignored there.
 // An error is a failure of this machine, not of the command.
 absl::StatusOr<RunningCommand> StartCommand(const std::vector<std::string>& argv);

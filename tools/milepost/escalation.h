@@ -1,6 +1,7 @@
 // How a command is asked to end.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -24,9 +25,19 @@ class Escalation {
     return Send(signal, now);
   }
 
+  // Whoever asked gives the command until `when`, and no longer: that is when it is killed, and halfway there at the
+  // latest it gets SIGTERM. Of several such times the earliest counts. To be called after Ask.
+  void KillAt(Time when) {
+    kill_at_ = std::min(when, kill_at_.value_or(when));
+    half_ = (*kill_at_ - sent_at_) / 2;
+  }
+
   // The signal that is due, if any.
   std::optional<int> Due(Time now) {
-    if (sent_ == 0 || sent_ == SIGKILL || now - sent_at_ < grace_) return std::nullopt;
+    if (sent_ == 0 || sent_ == SIGKILL) return std::nullopt;
+    if (kill_at_ && now >= *kill_at_) return Send(SIGKILL, now);
+    if (kill_at_ && sent_ == SIGTERM) return std::nullopt;
+    if (now - sent_at_ < (kill_at_ ? std::min<Time::duration>(grace_, half_) : grace_)) return std::nullopt;
     return Ask(now);
   }
 
@@ -40,6 +51,8 @@ class Escalation {
   const std::chrono::milliseconds grace_;
   int sent_ = 0;
   Time sent_at_{};
+  std::optional<Time> kill_at_;
+  Time::duration half_{};
 };
 
 }  // namespace milepost::tool

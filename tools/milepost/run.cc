@@ -1,37 +1,33 @@
 // milepost run: any command as a job.
-#include <algorithm>
-#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <iostream>
-#include <mutex>
+#include <iterator>
 #include <optional>
-#include <thread>
 
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cpp/producer.h"
 #include "clients/cpp/random.h"
 #include "proto/contract/resource.h"
 #include "tools/milepost/command.h"
-#include "tools/milepost/copy.h"
-#include "tools/milepost/escalation.h"
 #include "tools/milepost/flags.h"
+#include "tools/milepost/run_attempt.h"
+#include "tools/milepost/run_control.h"
+#include "tools/milepost/run_job.h"
 #include "tools/milepost/run_report.h"
 #include "tools/milepost/subcommands.h"
 
 namespace milepost::tool {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// What a shell says of a command that it could not start.
+constexpr int kExitCannotStart = 126;
 
 constexpr absl::string_view kHelp = R"(milepost run [FLAGS] -- COMMAND [ARGUMENT…]
 
@@ -44,8 +40,14 @@ input and exit status are its own, and a service that is away never disturbs it.
   milepost run -- sh -c 'cmake --build build && ctest --test-dir build'
 
 Progress is read from what ninja, make with CMake, ctest, pytest, curl, wget, rsync, pip, ffmpeg and tqdm print.
-Interrupted (Ctrl-C, SIGTERM), it ends the command and the job is cancelled. The exit status is the command's, 128 and
-the signal if one killed it, 127 if it is not found, 2 for bad flags.
+Interrupted (Ctrl-C, SIGTERM), it ends the command and the job is cancelled. It also does what the job is asked to do:
+
+  milepost cancel job:nightly                 SIGINT, then SIGTERM, and SIGKILL at the request's deadline
+  milepost pause job:nightly                  SIGSTOP to the command and its children; milepost resume lets them go on
+  milepost retry job:nightly                  with --keep, after it failed or was cancelled: runs the command again
+
+The exit status is the command's, 128 and the signal if one killed it, 127 if it is not found, 4 if the job was asked to
+cancel, 2 for bad flags.
 
 )";
 
@@ -54,6 +56,8 @@ struct RunFlags {
   std::string eventd = std::string(kDefaultAddress);
   std::vector<std::string> redact;
   bool no_output = false;
+  bool keep = false;
+  int64_t lease = 30000;
   int64_t grace = 5000;
   int64_t flush = 2000;
 };
@@ -69,6 +73,8 @@ FlagSet RunFlagSet(RunFlags* flags) {
   set.Strings("redact", &flags->redact, "REGEX", "replace what matches (RE2) by *** in all that is reported; may be repeated");
   set.Switch("no-output", &flags->no_output, "report no lines of output");
   set.String("eventd", &flags->eventd, "HOST:PORT", absl::StrCat("the event service (default: ", kDefaultAddress, ")"));
+  set.Switch("keep", &flags->keep, "after a failure or a cancel wait for milepost retry, and run the command again");
+  set.Duration("lease", &flags->lease, "TIME", "how long this process may be silent before the job counts as stalled, 1s to 1h (default: 30s)");
   set.Duration("grace", &flags->grace, "TIME", "interrupted: between SIGINT, SIGTERM and SIGKILL (default: 5s)");
   set.Duration("flush", &flags->flush, "TIME", "how long to wait at the end for the service (default: 2s)");
   return set;
@@ -97,6 +103,9 @@ absl::Status Complete(const std::vector<std::string>& command, RunFlags* flags) 
   }
   if (report.title.empty()) report.title = absl::StrJoin(command, " ");
   report.output = !flags->no_output;
+  // Whoever keeps it says that another attempt may follow.
+  report.retryable = report.retryable || flags->keep;
+  if (flags->lease < 1000 || flags->lease > 3600 * 1000) return absl::InvalidArgumentError("--lease: must be from 1s to 1h");
   return absl::OkStatus();
 }
 
@@ -111,213 +120,43 @@ Fd BlockSignals() {
   return Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-// Makes the terminal pass on every key, and undoes it.
-class RawTerminal {
+// Signals that this process must not die of. The command has its own mind about them, so that it is started without.
+// SIGTTOU: taking the terminal back would stop us.
+class IgnoredSignals {
  public:
-  explicit RawTerminal(bool wanted) : raw_(wanted && tcgetattr(STDIN_FILENO, &before_) == 0) { Set(); }
-  ~RawTerminal() {
-    if (raw_) tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+  void Ignore() {
+    for (size_t i = 0; i < std::size(kNumbers); ++i) before_[i] = signal(kNumbers[i], SIG_IGN);
   }
-  RawTerminal(const RawTerminal&) = delete;
+  void Restore() {
+    for (size_t i = 0; i < std::size(kNumbers); ++i) signal(kNumbers[i], before_[i]);
+  }
 
  private:
-  void Set() {
-    if (!raw_) return;
-    termios modes = before_;
-    cfmakeraw(&modes);
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
-  }
-
-  termios before_{};
-  const bool raw_;
+  static constexpr int kNumbers[] = {SIGPIPE, SIGTTOU};
+  sighandler_t before_[std::size(kNumbers)];
 };
 
-// One run of a command, from its start to its end. The main thread decides; two threads copy output and one copies what
-// is typed; the producer's thread brings requests of the service. `mutex_` guards the report and the request.
-class Run {
- public:
-  Run(RunFlags flags, RunningCommand command, Fd signals)
-      : flags_(std::move(flags)),
-        command_(std::move(command)),
-        signals_(std::move(signals)),
-        report_(flags_.report, [this](v1::ProgressEvent event) { Publish(std::move(event)); }),
-        producer_({.address = flags_.eventd, .on_command = [this](const auto& request) { OnRequest(request); }}),
-        escalation_(std::chrono::milliseconds(flags_.grace)) {}
-
-  RunOutcome Wait() {
-    {
-      std::lock_guard lock(mutex_);
-      report_.Begin();
-    }
-    if (command_.start_error != 0) return {.how = RunOutcome::How::kNotStarted, .number = command_.start_error};
-    RawTerminal raw(command_.takes_input);
-    StartCopying();
-    while (!Finished()) Step();
-    stop_input_.Set();
-    for (std::thread& thread : threads_) thread.join();
-    // The terminal is ours again.
-    if (!command_.terminal && isatty(STDIN_FILENO)) tcsetpgrp(STDIN_FILENO, getpgrp());
-    return Outcome();
-  }
-
-  // Tells the end and gives the service a moment to take it.
-  client::ProducerReport End(const RunOutcome& outcome) {
-    {
-      std::lock_guard lock(mutex_);
-      report_.End(outcome, Clock::now());
-    }
-    // A service that never answered is not waited for as long as one that is merely slow.
-    constexpr int64_t kPatienceWithSilence = 500;
-    const int64_t patience = producer_.Report().answered ? flags_.flush : std::min(flags_.flush, kPatienceWithSilence);
-    return producer_.Close(std::chrono::milliseconds(patience));
-  }
-
- private:
-  void Publish(v1::ProgressEvent event) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-    event.mutable_time()->set_seconds(nanoseconds / 1000000000);
-    event.mutable_time()->set_nanos(static_cast<int32_t>(nanoseconds % 1000000000));
-    producer_.Publish(std::move(event));
-  }
-
-  void StartCopying() {
-    const auto copy = [this](Fd* from, int to, const char* name) {
-      if (from->get() < 0) return;
-      ++copying_;
-      threads_.emplace_back([this, from, to, name] {
-        CopyOutput(from->get(), to, stop_output_, [&](absl::string_view bytes) {
-          std::lock_guard lock(mutex_);
-          report_.Output(name, bytes, Clock::now());
-        });
-        // Whoever writes on learns what it would have learned from the reader itself. A terminal has other users here,
-        // and its command is told by SIGHUP.
-        if (!command_.terminal) from->Close();
-        --copying_;
-        wake_.Set();
-      });
-    };
-    copy(&command_.output, STDOUT_FILENO, "stdout");
-    copy(&command_.errors, STDERR_FILENO, "stderr");
-    if (command_.takes_input) {
-      threads_.emplace_back([this] { CopyInput(STDIN_FILENO, command_.output.get(), stop_input_, [this] { typed_interrupt_ = true; }); });
-    }
-  }
-
-  bool Finished() { return status_ && copying_ == 0; }
-
-  // Waits for something to happen, or for the time to tell what was held back, and acts on it.
-  void Step() {
-    pollfd fds[2] = {{.fd = signals_.get(), .events = POLLIN}, {.fd = wake_.fd(), .events = POLLIN}};
-    poll(fds, 2, static_cast<int>(kProgressInterval.count()));
-    if (fds[1].revents != 0) wake_.Clear();
+// Until somebody asks for another attempt. False: whoever started us has had enough.
+bool WaitForRetry(int signals, const RunOutcome& outcome, RunJob* job) {
+  std::cerr << "milepost: " << job->name() << (outcome.interrupted ? " was cancelled" : absl::StrCat(" failed: ", Describe(outcome)))
+            << "; waiting for milepost retry " << job->name() << " (Ctrl-C ends the waiting)\n";
+  for (;;) {
+    pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = job->requests_fd(), .events = POLLIN}};
+    poll(fds, 2, -1);
     signalfd_siginfo info;
-    while (read(signals_.get(), &info, sizeof info) == sizeof info) OnSignal(static_cast<int>(info.ssi_signo));
-    std::optional<v1::PublishStreamResponse::Command> request;
-    {
-      std::lock_guard lock(mutex_);
-      report_.Tick(Clock::now());
-      request.swap(request_);
+    while (read(signals, &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP) return false;
     }
-    if (request) Interrupt("service", request->has_reason() ? request->reason() : "asked to cancel");
-    if (const auto due = escalation_.Due(Clock::now())) Signal(*due);
-  }
-
-  void OnSignal(int number) {
-    switch (number) {
-      case SIGWINCH:
-        if (command_.terminal) CopyWindowSize(command_.output.get());
-        break;
-      case SIGCHLD:
-        Reap();
-        break;
-      default:
-        Interrupt("", absl::StrCat("interrupted by SIG", sigabbrev_np(number)));
-        break;
-    }
-  }
-
-  void Reap() {
-    int status;
-    while (waitpid(command_.pid, &status, WNOHANG | WUNTRACED) > 0) {
-      if (WIFSTOPPED(status)) {
-        Stop();
-      } else {
-        status_ = status;
-        stop_output_.Set();
+    while (const auto request = job->TakeRequest()) {
+      const Verdict verdict = Judge(request->action(), CommandState::kWaiting);
+      if (verdict.deed == Deed::kRunAgain) {
+        job->Honour(*request);
+        return true;
       }
+      job->Refuse(*request, verdict.reason);
     }
   }
-
-  // Ctrl-Z stopped the command, which has the terminal: we stop too, so that the shell gets it, and go on together.
-  void Stop() {
-    if (command_.terminal || !isatty(STDIN_FILENO)) return;
-    tcsetpgrp(STDIN_FILENO, getpgrp());
-    raise(SIGSTOP);
-    tcsetpgrp(STDIN_FILENO, command_.pid);
-    kill(-command_.pid, SIGCONT);
-  }
-
-  void Interrupt(absl::string_view actor, absl::string_view reason) {
-    if (!escalation_.begun()) {
-      actor_ = std::string(actor);
-      reason_ = std::string(reason);
-      std::lock_guard lock(mutex_);
-      report_.Cancelling(reason);
-    }
-    Signal(escalation_.Ask(Clock::now()));
-  }
-
-  void Signal(int number) {
-    if (status_) {
-      // The command is gone, and what still copies waits for a reader who may never come.
-      if (number == SIGKILL) _exit(ExitStatus(Outcome()));
-      return;
-    }
-    kill(-command_.pid, number);
-    // What is stopped does not see a signal before it goes on.
-    kill(-command_.pid, SIGCONT);
-  }
-
-  void OnRequest(const v1::PublishStreamResponse::Command& request) {
-    std::lock_guard lock(mutex_);
-    v1::Control control;
-    control.set_request(request.request());
-    control.set_action(request.action());
-    const bool cancel = request.action() == v1::Control::CANCEL;
-    control.set_phase(cancel ? v1::Control::HONOURED : v1::Control::REFUSED);
-    if (!cancel) control.set_reason("milepost run can only cancel");
-    report_.Control(control);
-    if (cancel) request_ = request;
-  }
-
-  RunOutcome Outcome() const {
-    RunOutcome outcome{.how = RunOutcome::How::kExited, .number = WEXITSTATUS(*status_)};
-    if (WIFSIGNALED(*status_)) outcome = {.how = RunOutcome::How::kKilled, .number = WTERMSIG(*status_)};
-    const bool by_key = outcome.how == RunOutcome::How::kKilled ? outcome.number == SIGINT : outcome.number == 128 + SIGINT || typed_interrupt_;
-    outcome.interrupted = escalation_.begun() || (by_key && ExitStatus(outcome) != 0);
-    outcome.actor = actor_;
-    outcome.reason = escalation_.begun() ? reason_ : "interrupted";
-    return outcome;
-  }
-
-  const RunFlags flags_;
-  RunningCommand command_;
-  Fd signals_;
-  Event wake_, stop_output_, stop_input_;
-  std::atomic<int> copying_ = 0;
-  std::atomic<bool> typed_interrupt_ = false;
-
-  std::mutex mutex_;
-  std::optional<v1::PublishStreamResponse::Command> request_;  // guarded by mutex_
-  RunReport report_;  // guarded by mutex_
-  client::Producer producer_;  // after the report, which its thread uses
-
-  Escalation escalation_;
-  std::string actor_, reason_;
-  std::optional<int> status_;  // as waitpid gave it
-  std::vector<std::thread> threads_;
-};
+}
 
 // One line, and only if something did not get through.
 void Complain(const client::ProducerReport& report, const std::string& job, const std::string& address) {
@@ -329,6 +168,45 @@ void Complain(const client::ProducerReport& report, const std::string& job, cons
               << (report.rejections.empty() ? "" : report.rejections.front()) << "\n";
   } else if (report.dropped > 0) {
     std::cerr << "milepost: " << report.dropped << " events of " << job << " were left out while the service at " << address << " was away\n";
+  }
+}
+
+bool Succeeded(const RunOutcome& outcome) {
+  return !outcome.interrupted && outcome.how == RunOutcome::How::kExited && outcome.number == 0;
+}
+
+absl::StatusOr<RunningCommand> Start(const std::vector<std::string>& command) {
+  absl::StatusOr<RunningCommand> running = StartCommand(command);
+  if (!running.ok()) {
+    std::cerr << "milepost: " << running.status().message() << "\n";
+  } else if (running->start_error != 0) {
+    std::cerr << "milepost: " << command[0] << ": " << Describe({.how = RunOutcome::How::kNotStarted, .number = running->start_error}) << "\n";
+  }
+  return running;
+}
+
+// Runs the command, and again as often as is asked for. The exit status.
+int Run(const std::vector<std::string>& command, const RunFlags& flags) {
+  const Fd signals = BlockSignals();
+  IgnoredSignals ignored;
+  std::optional<RunJob> job;  // its threads begin after the command, where that can be
+  for (;;) {
+    absl::StatusOr<RunningCommand> running = Start(command);
+    if (!running.ok() && !job) return kExitCannotStart;
+    if (!running.ok()) running.emplace().start_error = EAGAIN;
+    ignored.Ignore();
+    if (!job) job.emplace(RunJob::Options{flags.report, flags.eventd, std::chrono::milliseconds(flags.lease)});
+    job->Begin();
+    RunAttempt attempt(*std::move(running), std::chrono::milliseconds(flags.grace), signals.get(), &*job);
+    const RunOutcome outcome = attempt.Wait();
+    job->End(outcome);
+    const bool again = flags.keep && !Succeeded(outcome) && !attempt.interrupted_here() && WaitForRetry(signals.get(), outcome, &*job);
+    if (!again) {
+      Complain(job->Close(std::chrono::milliseconds(flags.flush)), job->name(), flags.eventd);
+      return ExitStatus(outcome);
+    }
+    job->Again();
+    ignored.Restore();
   }
 }
 
@@ -346,22 +224,7 @@ int RunMain(const std::vector<std::string>& args) {
   if (status.ok()) status = Complete(words, &flags);
   if (!status.ok()) return BadUsage("run", status);
 
-  Fd signals = BlockSignals();
-  absl::StatusOr<RunningCommand> command = StartCommand(words);
-  if (!command.ok()) {
-    std::cerr << "milepost: " << command.status().message() << "\n";
-    return 126;
-  }
-  // After the command has begun, which has its own mind about them. SIGTTOU: taking the terminal back would stop us.
-  for (const int number : {SIGPIPE, SIGTTOU}) signal(number, SIG_IGN);
-  if (command->start_error != 0) {
-    std::cerr << "milepost: " << words[0] << ": " << Describe({.how = RunOutcome::How::kNotStarted, .number = command->start_error}) << "\n";
-  }
-  const std::string job = flags.report.job, address = flags.eventd;
-  Run run(std::move(flags), *std::move(command), std::move(signals));
-  const RunOutcome outcome = run.Wait();
-  Complain(run.End(outcome), job, address);
-  return ExitStatus(outcome);
+  return Run(words, flags);
 }
 
 }  // namespace milepost::tool

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tools/milepost/subcommands.h"
 #include "tools/milepost/text.h"
 
 namespace milepost::tool {
@@ -64,8 +65,8 @@ void RunReport::End(const RunOutcome& outcome, Time now) {
 
   v1::ProgressEvent event = NewEvent();
   if (outcome.interrupted) {
-    if (!outcome.actor.empty()) event.mutable_cancelled()->set_actor(outcome.actor);
-    event.mutable_cancelled()->set_reason(outcome.reason);
+    event.mutable_cancelled();
+    if (!outcome.reason.empty()) event.mutable_cancelled()->set_reason(outcome.reason);
   } else if (outcome.how == RunOutcome::How::kExited && outcome.number == 0) {
     event.mutable_completed();
   } else {
@@ -77,6 +78,19 @@ void RunReport::End(const RunOutcome& outcome, Time now) {
     failed.set_retryable(options_.retryable);
     (*failed.mutable_details()->mutable_fields())["exitStatus"].set_number_value(ExitStatus(outcome));
   }
+  sink_(std::move(event));
+}
+
+void RunReport::Again() {
+  attempt_ = attempt() + 1;
+  detector_ = Detector();
+  streams_.clear();
+  steps_.clear();
+  newest_step_.clear();
+  lines_.clear();
+  lines_told_.reset();
+  v1::ProgressEvent event = NewEvent();
+  event.mutable_status()->set_state(v1::JobStatus::QUEUED);
   sink_(std::move(event));
 }
 
@@ -169,7 +183,7 @@ void RunReport::CloseSteps(const RunOutcome& outcome) {
 v1::ProgressEvent RunReport::NewEvent() const {
   v1::ProgressEvent event;
   event.set_job(options_.job);
-  if (options_.attempt) event.set_attempt(*options_.attempt);
+  if (attempt_) event.set_attempt(*attempt_);
   return event;
 }
 
@@ -195,6 +209,7 @@ std::string Describe(const RunOutcome& outcome) {
 }
 
 int ExitStatus(const RunOutcome& outcome) {
+  if (outcome.requested) return kExitCancelled;
   switch (outcome.how) {
     case RunOutcome::How::kExited:
       return outcome.number;

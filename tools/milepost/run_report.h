@@ -45,8 +45,8 @@ struct RunOutcome {
   How how = How::kExited;
   int number = 0;            // exit code, signal or errno
   bool interrupted = false;  // it was asked to end
-  std::string actor;         // who asked; empty: unknown
-  std::string reason;        // why
+  bool requested = false;    // by a CANCEL request of the service
+  std::string reason;        // why; empty: not said
 };
 
 // Turns what happens to a command into events, at a rate that a person can follow. Told the time with every call; has
@@ -57,7 +57,8 @@ class RunReport {
   using Time = std::chrono::steady_clock::time_point;
   using Sink = std::function<void(v1::ProgressEvent)>;
 
-  RunReport(RunReportOptions options, Sink sink) : options_(std::move(options)), sink_(std::move(sink)) {}
+  RunReport(RunReportOptions options, Sink sink)
+      : options_(std::move(options)), sink_(std::move(sink)), attempt_(options_.attempt) {}
 
   void Begin();
   // Bytes of "stdout" or "stderr", as they came.
@@ -69,6 +70,13 @@ class RunReport {
   // What became of a request of the service.
   void Control(const v1::Control& control);
   void End(const RunOutcome& outcome, Time now);
+  // The command is about to run again, as the next attempt; Begin follows.
+  void Again();
+
+  // Which try of the job this is, from 1.
+  uint32_t attempt() const { return attempt_.value_or(1); }
+  // What is told from here on is of another attempt.
+  void SetAttempt(uint32_t attempt) { attempt_ = attempt; }
 
  private:
   struct Step {
@@ -100,6 +108,9 @@ class RunReport {
 
   const RunReportOptions options_;
   const Sink sink_;
+  std::optional<uint32_t> attempt_;  // absent: 1
+
+  // Of the attempt.
   Detector detector_;
   std::vector<Stream> streams_;
   std::vector<Step> steps_;
@@ -110,7 +121,8 @@ class RunReport {
 
 // "killed by SIGSEGV", "exit code 2", …
 std::string Describe(const RunOutcome& outcome);
-// What a shell would say: the exit code, 128 + signal, 127 or 126 for what could not be started.
+// What a shell would say: the exit code, 128 + signal, 127 or 126 for what could not be started. 4 if a CANCEL request
+// ended the command.
 int ExitStatus(const RunOutcome& outcome);
 
 }  // namespace milepost::tool

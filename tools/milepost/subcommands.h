@@ -14,6 +14,10 @@ inline constexpr absl::string_view kDefaultAddress = "127.0.0.1:7070";
 // Exit statuses (design: 0 as asked, 1 failure, 2 bad flags).
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+// How a job ended, where that is asked.
+inline constexpr int kExitFailed = 3;
+inline constexpr int kExitCancelled = 4;
+inline constexpr int kExitInterrupted = 130;
 
 int PublishMain(const std::vector<std::string>& args);
 int RunMain(const std::vector<std::string>& args);

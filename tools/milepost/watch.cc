@@ -43,9 +43,6 @@ Exit status, where the only resource is a job's own name: 0 it completed, 3 it f
 
 )";
 
-constexpr int kExitFailed = 3;
-constexpr int kExitCancelled = 4;
-constexpr int kExitInterrupted = 130;
 constexpr std::chrono::milliseconds kDrawInterval{100};
 constexpr uint32_t kMaxLast = 1000;
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/milepost/escalation.h"
+#include "tools/milepost/run_control.h"
 #include "tools/milepost/run_report.h"
 #include "tools/milepost/text.h"
 
@@ -160,6 +161,36 @@ TEST_F(RunReportTest, AnInterruptCancels) {
   EXPECT_THAT(Told(), ElementsAre("CANCELLING", "cancelled"));
 }
 
+TEST_F(RunReportTest, AnotherAttemptIsQueuedAndBeginsWithNothingOfTheOneBefore) {
+  options_.title = "make";
+  Report().Begin();
+  Report().Output("stdout", "[ 50%] Building a\nhalf a li", now_);
+  Report().End({.number = 2}, now_);
+  EXPECT_THAT(Told(), Contains("build FAILED"));
+  Report().Again();
+  Report().Begin();
+  ASSERT_THAT(events_, SizeIs(2));
+  EXPECT_EQ(events_[0].status().state(), v1::JobStatus::QUEUED);
+  EXPECT_EQ(events_[0].attempt(), 2u);
+  EXPECT_EQ(events_[1].attempt(), 2u);
+  EXPECT_EQ(events_[1].status().title(), "make");
+  Told();
+  Report().Output("stdout", "[ 20%] Building a\n", now_);
+  EXPECT_THAT(Told(), ElementsAre("build STARTED", "build 0.2", "stdout: [ 20%] Building a"));
+  Report().SetAttempt(5);
+  Report().Again();
+  EXPECT_EQ(events_[0].attempt(), 6u);
+}
+
+TEST_F(RunReportTest, ACancelOfTheServiceIsToldWithItsReasonAndNoOther) {
+  const RunOutcome outcome{.how = RunOutcome::How::kKilled, .number = SIGINT, .interrupted = true, .requested = true, .reason = "too slow"};
+  Report().End(outcome, now_);
+  ASSERT_THAT(events_, SizeIs(1));
+  EXPECT_EQ(events_[0].cancelled().reason(), "too slow");
+  EXPECT_FALSE(events_[0].cancelled().has_actor());
+  EXPECT_EQ(ExitStatus(outcome), 4);
+}
+
 TEST(RunOutcomeTest, ReadsAndEndsAsAShellWouldHaveIt) {
   using How = RunOutcome::How;
   EXPECT_EQ(Describe({.how = How::kKilled, .number = SIGSEGV}), "killed by SIGSEGV");
@@ -186,6 +217,67 @@ TEST(EscalationTest, AskingAgainHurries) {
   EXPECT_EQ(escalation.Ask({}), SIGINT);
   EXPECT_EQ(escalation.Ask({}), SIGTERM);
   EXPECT_EQ(escalation.Ask({}), SIGKILL);
+}
+
+TEST(EscalationTest, ADeadlineIsWhenItKills) {
+  Escalation escalation(milliseconds(100));
+  const Escalation::Time now{};
+  escalation.Ask(now);
+  escalation.KillAt(now + milliseconds(1000));
+  EXPECT_FALSE(escalation.Due(now + milliseconds(99)));
+  EXPECT_EQ(escalation.Due(now + milliseconds(100)), SIGTERM);
+  EXPECT_FALSE(escalation.Due(now + milliseconds(999)));
+  EXPECT_EQ(escalation.Due(now + milliseconds(1000)), SIGKILL);
+  EXPECT_FALSE(escalation.Due(now + std::chrono::hours(1)));
+}
+
+TEST(EscalationTest, AShortDeadlineLeavesTimeForSigtermToo) {
+  Escalation escalation(milliseconds(5000));
+  const Escalation::Time now{};
+  escalation.Ask(now);
+  escalation.KillAt(now + milliseconds(1000));
+  EXPECT_FALSE(escalation.Due(now + milliseconds(499)));
+  EXPECT_EQ(escalation.Due(now + milliseconds(500)), SIGTERM);
+  EXPECT_EQ(escalation.Due(now + milliseconds(1000)), SIGKILL);
+}
+
+TEST(EscalationTest, OfTwoDeadlinesTheEarlierCountsAndAskingAgainStillHurries) {
+  Escalation escalation(milliseconds(5000));
+  const Escalation::Time now{};
+  escalation.Ask(now);
+  escalation.KillAt(now + milliseconds(1000));
+  escalation.KillAt(now + milliseconds(4000));
+  EXPECT_EQ(escalation.Ask(now), SIGTERM);
+  EXPECT_FALSE(escalation.Due(now + milliseconds(999)));
+  EXPECT_EQ(escalation.Due(now + milliseconds(1000)), SIGKILL);
+}
+
+// Every request in every state: a word is a refusal.
+TEST(RunControlTest, DoesWhatCanBeDoneAndSaysWhyNot) {
+  using State = CommandState;
+  const auto told = [](v1::Control::Action action, State state) {
+    const Verdict verdict = Judge(action, state);
+    EXPECT_EQ(verdict.reason.empty(), verdict.deed != Deed::kRefuse);
+    const char* const deeds[] = {"", "end", "pause", "resume", "run again"};
+    return absl::StrCat(deeds[static_cast<int>(verdict.deed)], verdict.reason);
+  };
+  const struct {
+    State state;
+    const char *cancel, *pause, *resume, *retry;
+  } table[] = {
+      {State::kRunning, "end", "pause", "the command is not paused", "the command is still running"},
+      {State::kPaused, "end", "the command is paused already", "resume", "the command is still running"},
+      {State::kEnding, "end", "the command was asked to end", "the command was asked to end", "the command is still running"},
+      {State::kGone, "the command has ended", "the command has ended", "the command has ended", "the command is just ending"},
+      {State::kWaiting, "the command has ended", "the command has ended", "the command has ended", "run again"},
+  };
+  for (const auto& row : table) {
+    EXPECT_EQ(told(v1::Control::CANCEL, row.state), row.cancel);
+    EXPECT_EQ(told(v1::Control::PAUSE, row.state), row.pause);
+    EXPECT_EQ(told(v1::Control::RESUME, row.state), row.resume);
+    EXPECT_EQ(told(v1::Control::RETRY, row.state), row.retry);
+    EXPECT_EQ(told(v1::Control::ACTION_UNSPECIFIED, row.state), "milepost run does not know this action");
+  }
 }
 
 TEST(TextTest, ReplacesExactlyWhatIsNoUtf8) {
