@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "edge/feed/frame.h"
 #include "milepost/v1/event_service.pb.h"
+#include "milepost/v1/job_service.pb.h"
 #include "proto/contract/cursor.h"
 
 namespace milepost::edge::feed {
@@ -68,6 +69,14 @@ class Source {
   using PublishDone = absl::AnyInvocable<void(absl::StatusOr<v1::PublishResponse>)>;
   // Publishes; see EventService.Publish for the status codes.
   virtual void Publish(v1::PublishRequest request, PublishDone done) = 0;
+
+  // Jobs as they stand, and requests to their workers; see JobService for the status codes.
+  using GetJobDone = absl::AnyInvocable<void(absl::StatusOr<v1::GetJobResponse>)>;
+  virtual void GetJob(v1::GetJobRequest request, GetJobDone done) = 0;
+  using ListJobsDone = absl::AnyInvocable<void(absl::StatusOr<v1::ListJobsResponse>)>;
+  virtual void ListJobs(v1::ListJobsRequest request, ListJobsDone done) = 0;
+  using ControlJobDone = absl::AnyInvocable<void(absl::StatusOr<v1::ControlJobResponse>)>;
+  virtual void ControlJob(v1::ControlJobRequest request, ControlJobDone done) = 0;
 
   // The feeds want something else than the trunk carries: look at FeedTable::NextUpdate.
   virtual void FeedsChanged() = 0;

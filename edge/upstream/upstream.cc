@@ -54,7 +54,8 @@ Upstream::Upstream(std::shared_ptr<grpc::Channel> channel, feed::FeedTable& tabl
       health_(channel_),
       table_(table),
       loop_(loop),
-      cache_(cache) {}
+      cache_(cache),
+      job_calls_(channel_, loop, calls_) {}
 
 Upstream::~Upstream() { Stop(); }
 
@@ -294,6 +295,20 @@ void Upstream::Publish(v1::PublishRequest request, PublishDone done) {
     });
     calls_.End(call->context);
   });
+}
+
+// --- Jobs ---
+
+void Upstream::GetJob(v1::GetJobRequest request, GetJobDone done) {
+  job_calls_.Get(std::move(request), std::move(done));
+}
+
+void Upstream::ListJobs(v1::ListJobsRequest request, ListJobsDone done) {
+  job_calls_.List(std::move(request), std::move(done));
+}
+
+void Upstream::ControlJob(v1::ControlJobRequest request, ControlJobDone done) {
+  job_calls_.Control(std::move(request), std::move(done));
 }
 
 }  // namespace milepost::edge::upstream

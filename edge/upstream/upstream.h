@@ -1,4 +1,4 @@
-// One event loop's connection to the service: its trunk, its reads, its publishes.
+// One event loop's connection to the service: its trunk, its reads, its publishes, its calls about jobs.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "edge/feed/frame_cache.h"
 #include "edge/feed/source.h"
 #include "edge/upstream/calls.h"
+#include "edge/upstream/job_calls.h"
 #include "edge/upstream/trunk_stream.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "milepost/v1/event_service.grpc.pb.h"
@@ -51,6 +52,9 @@ class Upstream final : public feed::Source {
 
   void Read(feed::ReadSpec spec, ReadDone done) override;
   void Publish(v1::PublishRequest request, PublishDone done) override;
+  void GetJob(v1::GetJobRequest request, GetJobDone done) override;
+  void ListJobs(v1::ListJobsRequest request, ListJobsDone done) override;
+  void ControlJob(v1::ControlJobRequest request, ControlJobDone done) override;
   void FeedsChanged() override;
   bool ready() const override { return ready_.load(std::memory_order_relaxed); }
 
@@ -80,6 +84,7 @@ class Upstream final : public feed::Source {
   feed::LoopExecutor& loop_;
   feed::FrameCache& cache_;
   Calls calls_;
+  JobCalls job_calls_;
   std::atomic<bool> ready_ = false;
 
   std::shared_ptr<TrunkStream> trunk_;  // null between trunks; shared with the call itself
