@@ -48,7 +48,7 @@ void Router::Add(absl::string_view method, absl::string_view pattern, Handler ha
       assert(close != absl::string_view::npos);
       segment.param = true;
       segment.text = std::string(absl::StripPrefix(text.substr(close + 1), ":"));
-      route.rank += segment.text.empty() ? 2 : 1;
+      ++route.rank;
     }
     route.segments.push_back(std::move(segment));
   }
@@ -67,9 +67,9 @@ bool Router::Matches(const Route& route, const std::vector<absl::string_view>& p
       if (text != segment.text) return false;
       continue;
     }
-    if (!segment.text.empty() && !(absl::ConsumeSuffix(&text, segment.text) && absl::ConsumeSuffix(&text, ":"))) {
-      return false;
-    }
+    const bool has_verb = std::count(text.begin(), text.end(), ':') > 1;
+    if (has_verb == segment.text.empty()) return false;
+    if (has_verb && !(absl::ConsumeSuffix(&text, segment.text) && absl::ConsumeSuffix(&text, ":"))) return false;
     if (text.empty()) return false;
     params->emplace_back(text);
   }

@@ -18,8 +18,9 @@ using Handler = std::function<void(Request, Responder)>;
 class Router {
  public:
   // `method` is GET or POST. `pattern` is a path; a segment may be "{name}", which stands for any text that is
-  // not empty, or "{name}:verb", whose verb is what follows the last ':' of the segment. A path that fits
-  // several patterns goes to the one with fewer {…}, then to the one with a verb.
+  // not empty, or "{name}:verb". Names of jobs hold one ':', so what follows a second one is a verb: "{name}" does not
+  // stand for such a text, and "{name}:verb" only for one whose last ':' the verb follows. A path that fits several
+  // patterns goes to the one with fewer {…}.
   void Add(absl::string_view method, absl::string_view pattern, Handler handler);
 
   // Calls the handler with `params` filled; HEAD goes to the handler of GET. By itself it answers 404, 405
@@ -35,7 +36,7 @@ class Router {
   struct Route {
     std::string method;
     std::vector<Segment> segments;
-    int rank = 0;  // lower goes first
+    int rank = 0;  // {…} of the pattern; lower goes first
     Handler handler;
   };
   static bool Matches(const Route& route, const std::vector<absl::string_view>& path, std::vector<std::string>* params);

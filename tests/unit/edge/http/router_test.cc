@@ -80,11 +80,18 @@ TEST_F(RouterTest, AVerbIsWhatFollowsTheLastColon) {
   EXPECT_EQ(Ask("POST", "/v1/jobs/job:42:cancel").body, "POST /v1/jobs/{job}:cancel [job:42]");
   EXPECT_EQ(Ask("POST", "/v1/jobs/job:42:pause").body, "POST /v1/jobs/{job}:pause [job:42]");
   EXPECT_EQ(Ask("POST", "/v1/jobs/job:cancel:cancel").body, "POST /v1/jobs/{job}:cancel [job:cancel]");
-  // A job may be called like a verb, and GET has no verbs.
+  // A job may be called like a verb.
   EXPECT_EQ(Ask("GET", "/v1/jobs/job:cancel").body, "GET /v1/jobs/{job} [job:cancel]");
+  EXPECT_EQ(Ask("POST", "/v1/jobs/job:cancel").status, 405u);
   EXPECT_EQ(Ask("POST", "/v1/jobs/:cancel").status, 405u);
   EXPECT_EQ(Ask("POST", "/v1/jobs/job:42cancel").status, 405u);
-  EXPECT_EQ(Ask("POST", "/v1/jobs/job:42:resume").status, 405u);
+}
+
+TEST_F(RouterTest, AVerbThatIsUnknownIs404ForEveryMethod) {
+  for (const char* path : {"/v1/jobs/job:42:resume", "/v1/jobs/job:42:", "/v1/jobs/job:42:xcancel", "/v1/jobs/job:4:2:Cancel",
+                           "/v1/jobs/job:42:cancel/events"}) {
+    for (const char* method : {"GET", "POST", "DELETE"}) EXPECT_EQ(Ask(method, path).status, 404u) << method << path;
+  }
 }
 
 TEST_F(RouterTest, ALiteralGoesBeforeAParameter) {
@@ -104,7 +111,8 @@ TEST_F(RouterTest, OtherMethodsOfAKnownPathAre405WithAllow) {
   EXPECT_EQ(wrong.status, 405u);
   EXPECT_THAT(wrong.headers, Contains(Pair("Allow", "GET, HEAD, OPTIONS, POST")));
   EXPECT_THAT(Ask("GET", "/v1/events:watch").headers, Contains(Pair("Allow", "OPTIONS, POST")));
-  EXPECT_THAT(Ask("PUT", "/v1/jobs/job:42:cancel").headers, Contains(Pair("Allow", "GET, HEAD, OPTIONS, POST")));
+  EXPECT_THAT(Ask("GET", "/v1/jobs/job:42:cancel").headers, Contains(Pair("Allow", "OPTIONS, POST")));
+  EXPECT_THAT(Ask("POST", "/v1/jobs/job:42").headers, Contains(Pair("Allow", "GET, HEAD, OPTIONS")));
   EXPECT_EQ(Ask("HEAD", "/v1/events:watch").status, 405u);
 }
 
