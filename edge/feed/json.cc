@@ -111,17 +111,20 @@ std::string EventJson(const v1::ProgressEvent& event) {
   return MessageJson(rest);
 }
 
+std::string CountsJson(const v1::JobCounts& counts) {
+  std::string by_state;
+  for (const auto& [state, count] : counts.by_state()) {
+    absl::StrAppend(&by_state, by_state.empty() ? "" : ",", JsonString(state), ":", count);
+  }
+  return absl::StrCat(R"({"byState":{)", by_state, R"(},"total":)", counts.total(), "}");
+}
+
 std::string SnapshotJson(const v1::Snapshot& snapshot) {
   std::string jobs;
   for (const v1::JobState& job : snapshot.jobs()) absl::StrAppend(&jobs, jobs.empty() ? "" : ",", MessageJson(job));
-  std::string by_state;
-  for (const auto& [state, count] : snapshot.counts().by_state()) {
-    absl::StrAppend(&by_state, by_state.empty() ? "" : ",", JsonString(state), ":", count);
-  }
   return absl::StrCat(R"({"type":"snapshot","resource":)", JsonString(snapshot.resource()), R"(,"cursor":)",
-                      JsonString(snapshot.cursor()), R"(,"jobs":[)", jobs, R"(],"counts":{"byState":{)", by_state,
-                      R"(},"total":)", snapshot.counts().total(), R"(},"more":)", snapshot.more() ? "true" : "false",
-                      "}");
+                      JsonString(snapshot.cursor()), R"(,"jobs":[)", jobs, R"(],"counts":)",
+                      CountsJson(snapshot.counts()), R"(,"more":)", snapshot.more() ? "true" : "false", "}");
 }
 
 }  // namespace milepost::edge::feed

@@ -18,6 +18,9 @@ std::string EventJson(const v1::ProgressEvent& event);
 // `message` in protobuf's JSON mapping, on one line; "{}" if the mapping cannot express it.
 std::string MessageJson(const google::protobuf::Message& message);
 
+// {"byState":{…},"total":N} with both members.
+std::string CountsJson(const v1::JobCounts& counts);
+
 // The data of a snapshot frame, on one line, with all members: {"type":"snapshot","resource":…,"more":false}.
 std::string SnapshotJson(const v1::Snapshot& snapshot);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "edge/http/etag.h"
 #include "edge/web/assets.h"
 #include "proto/contract/resource.h"
 
@@ -23,7 +24,7 @@ void Serve(const Request& request, Responder responder) {
                       {"Content-Security-Policy", std::string(web::kContentSecurityPolicy)},
                       {"X-Content-Type-Options", "nosniff"},
                       {"Referrer-Policy", "no-referrer"}};
-  if (request.Header("If-None-Match") == std::string(asset->etag)) {
+  if (HasCurrent(request, asset->etag)) {
     response.status = 304;
   } else {
     response.body = std::string(asset->bytes);

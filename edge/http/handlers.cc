@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "edge/http/job_handlers.h"
 #include "edge/http/publish_body.h"
 #include "edge/http/stream_connection.h"
 #include "edge/sse/job_end.h"
@@ -149,6 +150,7 @@ void AddRoutes(Router& router, HandlerContext context) {
   router.Add("GET", "/v1/events", with(HandleEvents));
   router.Add("POST", "/v1/events:watch", with(HandleWatch));
   router.Add("GET", "/v1/jobs/{job}/events", with(HandleJobEvents));
+  AddJobRoutes(router, context.source);
   router.Add("GET", "/v1/poll", with(HandlePoll));
   router.Add("POST", "/v1/events", with(HandlePublish));
   router.Add("GET", "/healthz", [](Request, Responder responder) { responder.Respond(Plain(200, "ok\n")); });
