@@ -284,7 +284,7 @@ void Reduce(const ProgressEvent& event, JobState* state) {
     state->set_kind(event.job().substr(0, event.job().find(':')));
     *state->mutable_create_time() = event.commit_time();
     state->set_attempt(AttemptOf(event));
-  } else if (AttemptOf(event) > state->attempt()) {
+  } else if (!event.has_control() && AttemptOf(event) > state->attempt()) {
     BeginAttempt(AttemptOf(event), state);
   }
   *state->mutable_resources() = event.resources();

@@ -43,6 +43,7 @@ struct Origin {
   absl::string_view idempotency_key;      // empty: none
   absl::string_view idempotency_content;  // digest of the call's events
   uint64_t index = 0;                     // the event's place in the call
+  uint64_t only_after = 0;                // not 0: void if the job had an event after this one
 };
 
 // A record after the fold. Without an event it was void: its number is used and nobody sees it.
@@ -66,6 +67,7 @@ struct StoredRecord {
   std::string idempotency_key;
   std::string idempotency_content;
   uint64_t index = 0;
+  uint64_t only_after = 0;
 };
 
 // One entry of a view. Without a value it is gone.

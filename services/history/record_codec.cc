@@ -44,6 +44,7 @@ void EncodeRecord(const Entry& entry, std::string* bytes) {
   Set(entry.origin.idempotency_content, record.mutable_idempotency_content());
   record.set_index(entry.origin.index);
   record.set_first_of_stream(entry.origin.first_of_stream);
+  record.set_only_after(entry.origin.only_after);
   bytes->assign(1, kRecordVersion);
   record.AppendToString(bytes);
 }
@@ -65,6 +66,7 @@ absl::StatusOr<StoredRecord> DecodeRecord(uint64_t seq, absl::string_view bytes)
   stored.idempotency_key = std::move(*record.mutable_idempotency_key());
   stored.idempotency_content = std::move(*record.mutable_idempotency_content());
   stored.index = record.index();
+  stored.only_after = record.only_after();
   return stored;
 }
 

@@ -20,7 +20,8 @@ history::Entry Judge(jobs::Fold& fold, const jobs::Input& input, log::Outcome* o
                   .first_of_stream = input.first_of_stream,
                   .idempotency_key = input.idempotency_key,
                   .idempotency_content = input.idempotency_content,
-                  .index = input.index};
+                  .index = input.index,
+                  .only_after = input.only_after};
   if (verdict.is_event) {
     entry.event = history::MakeStoredEvent(*input.event, input.commit_nanos, std::move(verdict.names));
   } else if (!outcome->status.ok()) {
@@ -30,6 +31,7 @@ history::Entry Judge(jobs::Fold& fold, const jobs::Input& input, log::Outcome* o
 }
 
 }  // namespace
+
 Hub::Hub(history::History* history, std::string epoch, int64_t keep_jobs_nanos)
     : history_(history),
       keep_jobs_nanos_(keep_jobs_nanos),
@@ -44,19 +46,43 @@ history::Entry Hub::Fold(uint64_t seq, int64_t commit_nanos, log::Record& record
                     .producer = record.producer,
                     .number = record.number,
                     .first_of_stream = record.first_of_stream,
-                    .index = record.index};
+                    .index = record.index,
+                    .only_after = record.only_after};
   if (record.idempotency != nullptr) {
     input.idempotency_key = record.idempotency->key;
     input.idempotency_content = record.idempotency->content;
   }
   const std::lock_guard lock(fold_mutex_);
+  folded_ = seq;
   return Judge(*fold_, input, outcome);
+}
+
+void Hub::Seal() {
+  const std::lock_guard lock(fold_mutex_);
+  sealed_.push_back({folded_, fold_->TakeChanges()});
 }
 
 void Hub::Publish(std::span<const history::Entry> entries) {
   if (entries.empty()) return;
+  Sealed commit;
+  {
+    const std::lock_guard lock(fold_mutex_);
+    // What was sealed and is not shown was not stored.
+    while (!sealed_.empty() && sealed_.front().through < entries.back().seq) sealed_.pop_front();
+    if (!sealed_.empty() && sealed_.front().through == entries.back().seq) {
+      commit = std::move(sealed_.front());
+      sealed_.pop_front();
+    }
+  }
+  Show(entries, [&](jobs::JobTable* jobs) { jobs->Apply(commit.changes); });
+  if (jobs_listener_) jobs_listener_(commit.changes);
+}
+
+void Hub::Show(std::span<const history::Entry> entries, const std::function<void(jobs::JobTable*)>& change_table) {
   std::vector<std::shared_ptr<Subscription>> woken;
   {
+    const std::lock_guard jobs_lock(jobs_mutex_);
+    change_table(&jobs_);
     const std::lock_guard lock(mutex_);
     for (const history::Entry& entry : entries) {
       if (entry.event == nullptr) continue;
@@ -68,7 +94,7 @@ void Hub::Publish(std::span<const history::Entry> entries) {
         });
       }
     }
-    head_.store(entries.back().seq, std::memory_order_release);
+    if (!entries.empty()) head_.store(entries.back().seq, std::memory_order_release);
   }
   for (const auto& subscription : woken) subscription->wake_();
   AnswerWaiting();
@@ -102,11 +128,18 @@ absl::StatusOr<uint64_t> Hub::Rebuild(bool all_records) {
   std::vector<history::Entry> unpublished;
   const auto differences = Refold(fold.get(), all_records, &unpublished);
   if (!differences.ok()) return differences;
+  jobs::JobChanges all;
+  fold->ForEachJob([&](jobs::JobPtr job) { all.jobs.push_back(std::move(job)); });
   {
     const std::lock_guard lock(fold_mutex_);
     fold_.swap(fold);
+    sealed_.clear();
   }
-  Publish(unpublished);
+  Show(unpublished, [&](jobs::JobTable* jobs) {
+    *jobs = jobs::JobTable();
+    jobs->Apply(all);
+  });
+  if (jobs_listener_) jobs_listener_(all);
   return differences;
 }
 
@@ -137,7 +170,8 @@ absl::StatusOr<uint64_t> Hub::Refold(jobs::Fold* fold, bool all_records, std::ve
                                   .first_of_stream = record.first_of_stream,
                                   .idempotency_key = record.idempotency_key,
                                   .idempotency_content = record.idempotency_content,
-                                  .index = record.index},
+                                  .index = record.index,
+                                  .only_after = record.only_after},
                                  &outcome);
     if ((entry.event != nullptr) != record.is_event) ++differences;
     entry.origin = {};  // refers to the record, which goes
@@ -146,6 +180,7 @@ absl::StatusOr<uint64_t> Hub::Refold(jobs::Fold* fold, bool all_records, std::ve
     return absl::OkStatus();
   });
   if (!replayed.ok()) return replayed;
+  (void)fold->TakeChanges();  // from here on all jobs are shared
   return differences;
 }
 
@@ -171,6 +206,27 @@ Start Hub::Resolve(absl::string_view text) const {
 uint64_t Hub::ProducerMark(absl::string_view producer) const {
   const std::lock_guard lock(fold_mutex_);
   return fold_->ProducerMark(producer);
+}
+
+jobs::JobPtr Hub::FindJob(absl::string_view name) const {
+  const std::lock_guard lock(jobs_mutex_);
+  return jobs_.Find(name);
+}
+
+uint64_t Hub::JobsOf(std::span<const std::string> names, std::vector<std::vector<jobs::JobPtr>>* jobs) const {
+  const std::lock_guard lock(jobs_mutex_);
+  for (const std::string& name : names) jobs->push_back(jobs_.Of(name));
+  return head();
+}
+
+std::vector<jobs::JobPtr> Hub::AllJobs() const {
+  const std::lock_guard lock(jobs_mutex_);
+  return jobs_.All();
+}
+
+void Hub::SetJobsListener(JobsListener listener) {
+  jobs_listener_ = std::move(listener);
+  jobs_listener_({.jobs = AllJobs()});
 }
 
 std::shared_ptr<Subscription> Hub::Find(absl::string_view id) const {

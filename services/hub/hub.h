@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include "services/history/history.h"
 #include "services/hub/subscription.h"
 #include "services/jobs/fold.h"
+#include "services/jobs/job_table.h"
 #include "services/log/log.h"
 
 namespace milepost::hub {
@@ -44,7 +46,11 @@ struct Start {
   v1::Reset::Reason reset = v1::Reset::REASON_UNSPECIFIED;
 };
 
-// Thread-safe. mutex_ guards the register and is held while a batch is offered; no callback runs under it.
+// Told of every change of jobs that readers may see, one commit at a time and in order; on the engine's threads.
+using JobsListener = std::function<void(const jobs::JobChanges&)>;
+
+// Thread-safe. jobs_mutex_ and then mutex_ are held while a batch is shown, so that jobs, subscriptions and the head move
+// together; no callback runs under them.
 class Hub : public log::Pipeline {
  public:
   // `history` must outlive the hub. `epoch`: 8 characters [a-z0-9] that name this log. `keep_jobs_nanos`: how long a
@@ -53,6 +59,7 @@ class Hub : public log::Pipeline {
 
   // The engine's side; one thread at a time.
   history::Entry Fold(uint64_t seq, int64_t commit_nanos, log::Record& record, log::Outcome* outcome) override;
+  void Seal() override;
   void Publish(std::span<const history::Entry> entries) override;
   void Upkeep() override;
   absl::Status Recover() override;
@@ -71,6 +78,18 @@ class Hub : public log::Pipeline {
 
   // Where a cursor or one of the words "earliest" and "latest" leads.
   Start Resolve(absl::string_view cursor) const;
+
+  // --- Jobs, as of the head.
+
+  // Null if it is not known.
+  jobs::JobPtr FindJob(absl::string_view name) const;
+  // For each of `names` (resources or patterns) the jobs that are it or carry it, newest first. All are of one position,
+  // which is returned.
+  uint64_t JobsOf(std::span<const std::string> names, std::vector<std::vector<jobs::JobPtr>>* jobs) const;
+  // All jobs, newest first.
+  std::vector<jobs::JobPtr> AllJobs() const;
+  // To be called once, before the first record. `listener` is told at once of the jobs that there are.
+  void SetJobsListener(JobsListener listener);
 
   // As of the newest record that was folded, which need not be durable yet: Log::Ask waits for that.
   uint64_t ProducerMark(absl::string_view producer) const override;
@@ -106,6 +125,8 @@ class Hub : public log::Pipeline {
     std::function<void(bool)> done;
   };
 
+  // Shows readers the entries, and the jobs after `change_table`.
+  void Show(std::span<const history::Entry> entries, const std::function<void(jobs::JobTable*)>& change_table);
   absl::StatusOr<uint64_t> Refold(jobs::Fold* fold, bool all_records, std::vector<history::Entry>* unpublished);
   // Both want mutex_ to be held.
   void Register(absl::string_view name, Subscription* subscription);
@@ -120,6 +141,16 @@ class Hub : public log::Pipeline {
 
   mutable std::mutex fold_mutex_;  // the engine folds in order; the mutex is for those who ask for marks
   std::unique_ptr<jobs::Fold> fold_;
+  uint64_t folded_ = 0;            // the newest record that was folded
+  struct Sealed {
+    uint64_t through = 0;          // the commit's last record
+    jobs::JobChanges changes;
+  };
+  std::deque<Sealed> sealed_;      // commits that are not shown yet; guarded by fold_mutex_
+
+  mutable std::mutex jobs_mutex_;
+  jobs::JobTable jobs_;            // guarded by jobs_mutex_
+  JobsListener jobs_listener_;
 
   std::chrono::steady_clock::time_point saved_at_;  // as saved_
   uint64_t saved_ = 0;  // the record up to which views are kept; used by the engine's thread

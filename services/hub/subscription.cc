@@ -70,6 +70,19 @@ bool Subscription::NeedsDisk() {
   return !hub_->history().InMemory(position);
 }
 
+void Subscription::SkipTo(uint64_t position) {
+  const std::lock_guard lock(mutex_);
+  DropReadyTo(position);
+  position_ = std::max(position_, position);
+}
+
+void Subscription::DropReadyTo(uint64_t position) {
+  while (!ready_.empty() && ready_.front()->seq <= position) {
+    ready_bytes_ -= ready_.front()->bytes.size();
+    ready_.pop_front();
+  }
+}
+
 Batch Subscription::Take(size_t max_bytes) {
   Batch batch;
   // Read before the list: all wanted events up to here have been offered by now.
@@ -80,10 +93,7 @@ Batch Subscription::Take(size_t max_bytes) {
   }
   const std::lock_guard lock(mutex_);
   if (batch.expired) {
-    while (!ready_.empty() && ready_.front()->seq <= head) {
-      ready_bytes_ -= ready_.front()->bytes.size();
-      ready_.pop_front();
-    }
+    DropReadyTo(head);
     position_ = std::max(position_, head);
   } else if (position_ >= tail_from_ && batch.events.empty()) {
     TakeReady(max_bytes, head, &batch);

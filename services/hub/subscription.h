@@ -81,6 +81,9 @@ class Subscription {
   // True if the next Take waits for a disk.
   bool NeedsDisk();
 
+  // The reader has all up to `position` by another way; what is left of it is dropped.
+  void SkipTo(uint64_t position);
+
   // At most about `max_bytes` of events (one event at least). An empty batch promises a wake.
   Batch Take(size_t max_bytes);
 
@@ -98,6 +101,7 @@ class Subscription {
   void ReadMissed(const history::Query& query, Batch* batch);
   void TakeReady(size_t max_bytes, uint64_t head, Batch* batch);
   void TakeMarks(Batch* batch);
+  void DropReadyTo(uint64_t position);  // wants mutex_ to be held
   void SkipOlderProgress(std::vector<history::EventPtr>* events) const;
 
   Hub* const hub_;

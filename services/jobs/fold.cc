@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+#include "services/jobs/rules.h"
 
 namespace milepost::jobs {
 namespace {
@@ -14,6 +16,8 @@ void SetCommitTime(int64_t nanos, v1::ProgressEvent* event) {
   event->mutable_commit_time()->set_seconds(nanos / kNanosPerSecond);
   event->mutable_commit_time()->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond / 1000 * 1000));
 }
+
+using Names = std::shared_ptr<const std::vector<std::string>>;
 
 Stamp Now(const Input& input) { return {input.seq, input.commit_nanos}; }
 
@@ -70,8 +74,17 @@ bool Fold::Repeats(const Input& input, Verdict* verdict) {
 
 void Fold::Judge(const Input& input, Verdict* verdict) {
   v1::ProgressEvent& event = *input.event;
-  const Names* known = jobs_.Find(event.job(), Now(input));
-  Names names = known ? *known : std::make_shared<const std::vector<std::string>>(1, event.job());
+  Slot* slot = jobs_.Find(event.job(), Now(input));
+  const Job* known = slot == nullptr ? nullptr : slot->job.get();
+  verdict->status = MayFollow(known, event, input.only_after);
+  if (!verdict->status.ok()) return;
+  if (event.has_control() && event.control().phase() == v1::Control::REQUESTED) {
+    if (const Request* first = RepeatedRequest(*known, event)) {
+      verdict->seq = first->seq;
+      return;
+    }
+  }
+  Names names = known != nullptr ? known->names : std::make_shared<const std::vector<std::string>>(1, event.job());
   if (Names extended = Extended(*names, event)) {
     if (extended->size() - 1 > kMaxJobResources) {
       verdict->status = absl::FailedPreconditionError(
@@ -81,14 +94,37 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
     }
     names = std::move(extended);
   }
-  if (!known || *known != names) jobs_.FindOrAdd(event.job(), Now(input)) = names;
   event.mutable_resources()->Clear();
   for (size_t i = 1; i < names->size(); ++i) event.add_resources((*names)[i]);
   event.set_seq(input.seq);
   SetCommitTime(input.commit_nanos, &event);
+
+  Job& job = Change(slot != nullptr ? *slot : jobs_.FindOrAdd(event.job(), Now(input)));
+  if (job.created == 0) job.created = input.seq;
+  job.last = input.seq;
+  job.names = names;
+  if (!input.producer.empty()) job.producer = std::string(input.producer);
+  ApplyToRequests(event, &job);
+  contract::Reduce(event, &job.state);
   verdict->is_event = true;
   verdict->seq = input.seq;
   verdict->names = std::move(names);
+}
+
+Job& Fold::Change(Slot& slot) {
+  if (slot.made_in != changes_) {
+    slot.job = slot.job == nullptr ? std::make_shared<Job>() : std::make_shared<Job>(*slot.job);
+    slot.made_in = changes_;
+    changed_.push_back(slot.job);
+  }
+  return *slot.job;
+}
+
+JobChanges Fold::TakeChanges() {
+  ++changes_;
+  JobChanges changes{.forgotten = jobs_.TakeForgotten(), .jobs = std::exchange(changed_, {})};
+  if (keep_rows_) forgotten_jobs_.insert(forgotten_jobs_.end(), changes.forgotten.begin(), changes.forgotten.end());
+  return changes;
 }
 
 uint64_t Fold::ProducerMark(absl::string_view producer) const {

@@ -1,4 +1,4 @@
-// Fold: from records in their order to verdicts.
+// Fold: from records in their order to verdicts and jobs.
 //
 // Pure: the answer depends on the records so far and on nothing else, so every replica that folds the same log
 // comes to the same verdicts. It has no clock; time is the records' commit time.
@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "milepost/v1/event.pb.h"
 #include "services/jobs/aged_table.h"
+#include "services/jobs/job.h"
 #include "services/jobs/number_marks.h"
 
 namespace milepost::jobs {
@@ -44,6 +45,7 @@ struct Input {
   absl::string_view idempotency_key;      // empty: none
   absl::string_view idempotency_content;  // digest of the call's events
   size_t index = 0;                       // the event's place in the call
+  uint64_t only_after = 0;                // not 0: void if the job has an event after this one
 };
 
 struct Verdict {
@@ -66,7 +68,7 @@ class Fold {
 
  public:
   // A job is forgotten so long after its last record.
-  explicit Fold(int64_t keep_jobs_nanos = kMemoryNanos) : jobs_(kMaxJobs, keep_jobs_nanos) {}
+  explicit Fold(int64_t keep_jobs_nanos = kMemoryNanos) : jobs_(kMaxJobs, keep_jobs_nanos) { jobs_.NoteForgotten(); }
   Fold(const Fold&) = delete;
 
   // Records come in order. An event gets its seq, commit_time and the resources in force.
@@ -75,13 +77,22 @@ class Fold {
   // The contiguous mark of a producer; 0 if it is not known.
   uint64_t ProducerMark(absl::string_view producer) const;
 
+  // What became of jobs since the last call. From here on those are left as they are: what comes makes new ones.
+  JobChanges TakeChanges();
+
+  // Calls f(const JobPtr&) for every job that is known.
+  template <typename F>
+  void ForEachJob(F&& f) const {
+    jobs_.ForEachUsedSince(0, [&](const std::string&, Stamp, const Slot& slot) { f(JobPtr(slot.job)); });
+  }
+
   // --- The fold as rows (views.proto): all rows that were saved, each in its newest form, make the same fold again.
 
   // From now on Save also tells what was forgotten.
   void KeepRows();
 
   // Calls row(key, value) for all that changed after the record `seq`; without a value for what was forgotten since
-  // the last Save. Costs what it calls for.
+  // the last Save. Costs what it calls for. The changes were taken.
   void Save(uint64_t seq, const std::function<void(std::string key, std::string value)>& row);
 
   // Fills an empty fold with rows in any order. DATA_LOSS if one cannot be read.
@@ -100,19 +111,29 @@ class Fold {
       Value value;
     };
     Fold* const fold_;
-    std::vector<Row<std::shared_ptr<const std::vector<std::string>>>> jobs_;
+    std::vector<Row<std::shared_ptr<Job>>> jobs_;
     std::vector<Row<NumberMarks>> producers_;
     std::vector<Row<Call>> calls_;
   };
 
  private:
-  using Names = std::shared_ptr<const std::vector<std::string>>;
+  // A job, and whether it was made since the last TakeChanges, so that nobody else has it and it may be changed in place.
+  struct Slot {
+    std::shared_ptr<Job> job;
+    uint64_t made_in = 0;
+  };
 
   // True if the verdict is given by an earlier call.
   bool Repeats(const Input& input, Verdict* verdict);
   void Judge(const Input& input, Verdict* verdict);
+  // The job to be changed: a new one, or a new version of the one that is known.
+  Job& Change(Slot& slot);
 
-  AgedTable<Names> jobs_;
+  AgedTable<Slot> jobs_;
+  uint64_t changes_ = 1;  // counts the calls of TakeChanges
+  std::vector<JobPtr> changed_;
+  bool keep_rows_ = false;
+  std::vector<std::string> forgotten_jobs_;  // since the last Save; only with keep_rows_
   AgedTable<NumberMarks> producers_{kMaxProducers, kMemoryNanos};
   AgedTable<Call> calls_{kMaxIdempotencyKeys, kIdempotencyNanos};
 };

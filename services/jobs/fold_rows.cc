@@ -5,6 +5,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "proto/contract/job_state.h"
 #include "services/jobs/fold.h"
 #include "services/jobs/views.pb.h"
 
@@ -31,6 +34,68 @@ absl::StatusOr<Row> Parse(absl::string_view name, absl::string_view value) {
   return absl::DataLossError(absl::StrCat("views: the row of ", name, " cannot be read"));
 }
 
+// The same state gives the same bytes, whatever order a map has in memory.
+std::string Deterministic(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+std::string JobValue(const Job& job, Stamp used) {
+  views::JobRow row;
+  SetUsed(used, row.mutable_used());
+  for (const std::string& name : *job.names) row.add_names(name);
+  row.set_state(Deterministic(job.state));
+  row.set_created(job.created);
+  row.set_last(job.last);
+  row.set_producer(job.producer);
+  for (const Request& request : job.requests) {
+    auto* kept = row.add_requests();
+    kept->set_seq(request.seq);
+    kept->set_action(request.action);
+    kept->set_phase(request.phase);
+    kept->set_deadline_nanos(request.deadline_nanos);
+    kept->set_reason(request.reason);
+    kept->set_superseded(request.superseded);
+  }
+  row.set_before_stall(job.before_stall);
+  return row.SerializeAsString();
+}
+
+// A row of before there were states says only which resources the job has.
+void StateOfOldRow(Job* job) {
+  v1::ProgressEvent event;
+  event.set_job(job->names->at(0));
+  for (size_t i = 1; i < job->names->size(); ++i) event.add_resources((*job->names)[i]);
+  contract::Reduce(event, &job->state);
+}
+
+absl::StatusOr<std::shared_ptr<Job>> JobOf(const std::string& name, const views::JobRow& row) {
+  auto job = std::make_shared<Job>();
+  job->names = std::make_shared<const std::vector<std::string>>(row.names().begin(), row.names().end());
+  if (job->names->empty() || !job->state.ParseFromString(row.state())) {
+    return absl::DataLossError(absl::StrCat("views: the state of ", name, " cannot be read"));
+  }
+  job->created = row.created() != 0 ? row.created() : row.used().seq();
+  job->last = row.last() != 0 ? row.last() : row.used().seq();
+  job->producer = row.producer();
+  for (const auto& kept : row.requests()) {
+    job->requests.push_back({.seq = kept.seq(),
+                             .action = static_cast<v1::Control::Action>(kept.action()),
+                             .phase = static_cast<v1::Control::Phase>(kept.phase()),
+                             .deadline_nanos = kept.deadline_nanos(),
+                             .reason = kept.reason(),
+                             .superseded = kept.superseded()});
+  }
+  job->before_stall = static_cast<v1::JobState::State>(row.before_stall());
+  if (row.state().empty()) StateOfOldRow(job.get());
+  return job;
+}
+
 // Oldest use first, which is the order of a table.
 template <typename Rows>
 void Sort(Rows* rows) {
@@ -40,21 +105,18 @@ void Sort(Rows* rows) {
 }  // namespace
 
 void Fold::KeepRows() {
-  jobs_.NoteForgotten();
+  keep_rows_ = true;
   producers_.NoteForgotten();
   calls_.NoteForgotten();
 }
 
 void Fold::Save(uint64_t seq, const std::function<void(std::string, std::string)>& row) {
   // What was forgotten and then came back is written after its end, and so stays.
-  for (const std::string& key : jobs_.TakeForgotten()) row(Key(kJob, key), "");
+  for (const std::string& key : std::exchange(forgotten_jobs_, {})) row(Key(kJob, key), "");
   for (const std::string& key : producers_.TakeForgotten()) row(Key(kProducer, key), "");
   for (const std::string& key : calls_.TakeForgotten()) row(Key(kCall, key), "");
-  jobs_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Names& names) {
-    views::JobRow job;
-    SetUsed(used, job.mutable_used());
-    for (const std::string& name : *names) job.add_names(name);
-    row(Key(kJob, key), job.SerializeAsString());
+  jobs_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Slot& slot) {
+    row(Key(kJob, key), JobValue(*slot.job, used));
   });
   producers_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const NumberMarks& marks) {
     views::ProducerRow producer;
@@ -87,8 +149,9 @@ absl::Status Fold::Loader::Add(absl::string_view key, absl::string_view value) {
     case kJob: {
       const auto row = Parse<views::JobRow>(name, value);
       if (!row.ok()) return row.status();
-      jobs_.push_back({UsedOf(row->used()), name,
-                       std::make_shared<const std::vector<std::string>>(row->names().begin(), row->names().end())});
+      auto job = JobOf(name, *row);
+      if (!job.ok()) return job.status();
+      jobs_.push_back({UsedOf(row->used()), name, *std::move(job)});
       return absl::OkStatus();
     }
     case kProducer: {
@@ -120,7 +183,7 @@ void Fold::Loader::Finish() {
   Sort(&jobs_);
   Sort(&producers_);
   Sort(&calls_);
-  for (auto& row : jobs_) fold_->jobs_.FindOrAdd(row.key, row.used) = std::move(row.value);
+  for (auto& row : jobs_) fold_->jobs_.FindOrAdd(row.key, row.used).job = std::move(row.value);
   for (auto& row : producers_) fold_->producers_.FindOrAdd(row.key, row.used) = std::move(row.value);
   for (auto& row : calls_) fold_->calls_.FindOrAdd(row.key, row.used) = std::move(row.value);
 }

@@ -169,6 +169,7 @@ absl::Status EmbeddedLog::Store(Batch* batch) {
       batch->entries.push_back(pipeline_->Fold(++head_, now, records[j], &batch->outcomes[i][j]));
     }
   }
+  pipeline_->Seal();
   return history_->Store(batch->entries);
 }
 

@@ -35,6 +35,7 @@ struct Record {
   std::shared_ptr<const IdempotencyKey> idempotency;  // null: none; shared by the call's records
   size_t index = 0;        // place in the call
   size_t bytes = 0;        // of the encoded event; counts for the limit of what waits
+  uint64_t only_after = 0; // not 0: void if the job has an event after this one
 };
 
 // What became of a record.
@@ -52,6 +53,10 @@ class Pipeline {
 
   // The verdict on one record. Takes record.event.
   virtual history::Entry Fold(uint64_t seq, int64_t commit_nanos, Record& record, Outcome* outcome) = 0;
+
+  // The records of one commit were folded and are about to be stored; what is folded next is of the next commit. Called as
+  // Fold is.
+  virtual void Seal() {}
 
   // The contiguous mark of a producer after what was folded so far; 0 if it is not known.
   virtual uint64_t ProducerMark(absl::string_view producer) const { return 0; }

@@ -1,7 +1,6 @@
 // EventServiceImpl: milepost.v1.EventService on gRPC's callback API.
 #pragma once
 
-#include <utility>
 
 #include "milepost/v1/event_service.grpc.pb.h"
 #include "services/rpc/context.h"
@@ -23,35 +22,36 @@ using RawEventService = v1::EventService::WithRawCallbackMethod_PublishStream<
 // Thread-safe: it holds nothing but the context.
 class EventServiceImpl final : public RawEventService {
  public:
-  explicit EventServiceImpl(Context context) : context_(std::move(context)) {}
+  // The context outlives it.
+  explicit EventServiceImpl(const Context* context) : context_(context) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* PublishStream(
       grpc::CallbackServerContext* call) override {
-    return PublishStreamReactor::Start(&context_, call);
+    return PublishStreamReactor::Start(context_, call);
   }
 
   grpc::ServerUnaryReactor* Publish(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override {
-    return HandlePublish(&context_, call, *request, response);
+    return HandlePublish(context_, call, *request, response);
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(grpc::CallbackServerContext* call,
                                                         const grpc::ByteBuffer* request) override {
-    return SubscribeReactor::Start(&context_, call, *request);
+    return SubscribeReactor::Start(context_, call, *request);
   }
 
   grpc::ServerUnaryReactor* UpdateSubscription(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) override {
-    return HandleUpdateSubscription(&context_, call, *request, response);
+    return HandleUpdateSubscription(context_, call, *request, response);
   }
 
   grpc::ServerUnaryReactor* Read(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request,
                                  grpc::ByteBuffer* response) override {
-    return HandleRead(&context_, call, *request, response);
+    return HandleRead(context_, call, *request, response);
   }
 
  private:
-  const Context context_;
+  const Context* const context_;
 };
 
 }  // namespace milepost::rpc

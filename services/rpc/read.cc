@@ -74,16 +74,20 @@ history::Page ReadPage(const history::History& history, history::Query query) {
   return page;
 }
 
-void AddSnapshots(const Call& call, uint64_t position, v1::ReadResponse* response) {
-  for (const std::string& name : call.request.resources()) {
-    *response->add_snapshots() = MakeSnapshot(*call.context->hub, name, position);
-  }
-}
-
 void Answer(const Call& call) {
   const hub::Hub& hub = *call.context->hub;
   v1::ReadResponse response;
+  uint64_t snapshots_at = 0;
+  const auto add_snapshots = [&] {
+    const std::vector<std::string> names(call.request.resources().begin(), call.request.resources().end());
+    for (v1::Snapshot& snapshot : MakeSnapshots(hub, names, call.context->clock(), &snapshots_at)) {
+      response.mutable_snapshots()->Add(std::move(snapshot));
+    }
+  };
+  // First, so that the events end where the snapshots were taken.
+  if (call.request.snapshot()) add_snapshots();
   history::Query query = MakeQuery(call);
+  if (call.request.snapshot()) query.through = std::min(query.through, snapshots_at);
   history::Page page;
   page.position = query.through;
   v1::Reset::Reason reset = v1::Reset::REASON_UNSPECIFIED;
@@ -105,12 +109,12 @@ void Answer(const Call& call) {
   }
   if (!page.status.ok()) return call.reactor->Finish(ToGrpc(page.status));
   if (reset != v1::Reset::REASON_UNSPECIFIED) {
-    page = {.position = hub.head()};
+    if (!call.request.snapshot()) add_snapshots();
+    page = {.position = snapshots_at};
     *response.mutable_reset() = MakeReset(hub, reset);
   }
   response.set_position(hub.CursorAt(page.position));
   if (page.more) response.set_more(true);
-  if (call.request.snapshot() || response.has_reset()) AddSnapshots(call, page.position, &response);
   *call.response = WithEvents(response, v1::ReadResponse::kEventsFieldNumber, page.events);
   call.reactor->Finish(grpc::Status::OK);
 }

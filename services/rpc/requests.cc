@@ -4,6 +4,7 @@
 #include "proto/contract/event_name.h"
 #include "proto/contract/resource.h"
 #include "services/rpc/context.h"
+#include "services/jobs/job_list.h"
 
 namespace milepost::rpc {
 
@@ -30,12 +31,32 @@ v1::Reset MakeReset(const hub::Hub& hub, v1::Reset::Reason reason) {
   return reset;
 }
 
-v1::Snapshot MakeSnapshot(const hub::Hub& hub, absl::string_view resource, uint64_t position) {
-  v1::Snapshot snapshot;
-  snapshot.set_resource(std::string(resource));
-  snapshot.set_cursor(hub.CursorAt(position));
-  snapshot.mutable_counts();
-  return snapshot;
+v1::JobState WithCursor(const hub::Hub& hub, const jobs::Job& job) {
+  v1::JobState state = job.state;
+  state.set_cursor(hub.CursorAt(job.last));
+  return state;
+}
+
+std::vector<v1::Snapshot> MakeSnapshots(const hub::Hub& hub, std::span<const std::string> resources, int64_t now_nanos,
+                                        uint64_t* position) {
+  std::vector<std::vector<jobs::JobPtr>> jobs;
+  *position = hub.JobsOf(resources, &jobs);
+  std::vector<v1::Snapshot> snapshots;
+  for (size_t i = 0; i < resources.size(); ++i) {
+    v1::Snapshot& snapshot = snapshots.emplace_back();
+    snapshot.set_resource(resources[i]);
+    snapshot.set_cursor(hub.CursorAt(*position));
+    *snapshot.mutable_counts() = jobs::Count(jobs[i]);
+    size_t bytes = 0;
+    for (const jobs::JobPtr& job : jobs::ForSnapshot(jobs[i], resources[i], now_nanos)) {
+      v1::JobState state = WithCursor(hub, *job);
+      bytes += state.ByteSizeLong() + 8;  // and its length
+      if (bytes > kMaxSnapshotBytes && snapshot.jobs_size() > 0) break;
+      *snapshot.add_jobs() = std::move(state);
+    }
+    if (static_cast<size_t>(snapshot.jobs_size()) < jobs[i].size()) snapshot.set_more(true);
+  }
+  return snapshots;
 }
 
 }  // namespace milepost::rpc

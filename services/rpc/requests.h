@@ -3,7 +3,10 @@
 // Pure but for looking at the hub; safe from any thread.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,7 +22,15 @@ absl::StatusOr<history::TypeSet> ParseTypes(const google::protobuf::RepeatedPtrF
 
 v1::Reset MakeReset(const hub::Hub& hub, v1::Reset::Reason reason);
 
-// The snapshot of a resource or pattern at `position`.
-v1::Snapshot MakeSnapshot(const hub::Hub& hub, absl::string_view resource, uint64_t position);
+// Most encoded bytes of one snapshot; past it jobs are left out, the oldest first, and `more` is said.
+inline constexpr size_t kMaxSnapshotBytes = 256 << 10;
+
+// `job` as readers get it.
+v1::JobState WithCursor(const hub::Hub& hub, const jobs::Job& job);
+
+// The snapshots of resources or patterns, in order, all taken at one position of the head, which `position` tells.
+// `now_nanos`: since the Unix epoch.
+std::vector<v1::Snapshot> MakeSnapshots(const hub::Hub& hub, std::span<const std::string> resources, int64_t now_nanos,
+                                        uint64_t* position);
 
 }  // namespace milepost::rpc

@@ -43,7 +43,7 @@ Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, 
       hub_(hub),
       pacer_(options_.pace.count() > 0 ? std::make_unique<Pacer>() : nullptr),
       read_pool_(options_.read_threads > 0 ? std::make_unique<ReadPool>(options_.read_threads) : nullptr),
-      service_({.hub = hub,
+      context_({.hub = hub,
                 .log = log,
                 .streams = &streams_,
                 .producers = &producers_,
@@ -51,7 +51,9 @@ Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, 
                 .credit = options_.credit,
                 .read_pool = read_pool_.get(),
                 .pacer = pacer_.get(),
-                .pace = options_.pace}) {}
+                .pace = options_.pace}),
+      event_service_(&context_),
+      job_service_(&context_) {}
 
 Server::~Server() { Stop(std::chrono::milliseconds(0)); }
 
@@ -61,7 +63,8 @@ absl::Status Server::Start() {
   grpc::ServerBuilder builder;
   SetArguments(options_, &builder);
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
-  builder.RegisterService(&service_);
+  builder.RegisterService(&event_service_);
+  builder.RegisterService(&job_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     if (server_ != nullptr) server_->Shutdown();
@@ -69,7 +72,9 @@ absl::Status Server::Start() {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", options_.listen, ": is the port taken, or the address not of this machine?"));
   }
-  server_->GetHealthCheckService()->SetServingStatus("milepost.v1.EventService", true);
+  for (const char* service : {"milepost.v1.EventService", "milepost.v1.JobService"}) {
+    server_->GetHealthCheckService()->SetServingStatus(service, true);
+  }
   keep_awake_ = std::make_unique<KeepAwake>(server_->InProcessChannel({}));
   housekeeping_ = std::thread([this] { Housekeep(); });
   return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "services/rpc/context.h"
 #include "services/rpc/event_service.h"
+#include "services/rpc/job_service.h"
 #include "services/rpc/keep_awake.h"
 
 namespace milepost::rpc {
@@ -54,7 +55,9 @@ class Server {
   Producers producers_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<ReadPool> read_pool_;
-  EventServiceImpl service_;
+  const Context context_;
+  EventServiceImpl event_service_;
+  JobServiceImpl job_service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 

@@ -47,26 +47,29 @@ absl::Status SubscribeReactor::Open(const grpc::ByteBuffer& bytes) {
 
   v1::SubscribeResponse first;
   first.set_subscription_id(subscription_->id());
-  first.set_position(context_->hub->CursorAt(start.position));
   if (start.reset != v1::Reset::REASON_UNSPECIFIED) *first.mutable_reset() = MakeReset(*context_->hub, start.reset);
   if (first.has_reset() || (request.snapshot() && !request.has_cursor())) {
-    QueueWithSnapshots(std::move(first), start.position);
+    QueueWithSnapshots(std::move(first));
   } else {
+    first.set_position(context_->hub->CursorAt(start.position));
     queued_.push_back(Serialize(first));
   }
   return absl::OkStatus();
 }
 
-// `message`, and snapshots of all that is carried, in messages of a bounded size.
-void SubscribeReactor::QueueWithSnapshots(v1::SubscribeResponse message, uint64_t position) {
+// `message` with the position of the snapshots of all that is carried, which follow in messages of a bounded size.
+void SubscribeReactor::QueueWithSnapshots(v1::SubscribeResponse message) {
   size_t size = 0;
-  for (const std::string& name : subscription_->Names()) {
-    v1::Snapshot snapshot = MakeSnapshot(*context_->hub, name, position);
+  uint64_t position = 0;
+  auto snapshots = MakeSnapshots(*context_->hub, subscription_->Names(), context_->clock(), &position);
+  subscription_->SkipTo(position);
+  message.set_position(context_->hub->CursorAt(position));
+  for (v1::Snapshot& snapshot : snapshots) {
     size += snapshot.ByteSizeLong();
-    if (size > kMaxResponseBytes) {
+    if (size > kMaxResponseBytes && message.snapshots_size() > 0) {
       queued_.push_back(Serialize(message));
       message.Clear();
-      size = 0;
+      size = snapshot.ByteSizeLong();
     }
     *message.add_snapshots() = std::move(snapshot);
   }
@@ -95,7 +98,7 @@ bool SubscribeReactor::FillWrite() {
       return true;
     }
     *response.mutable_reset() = MakeReset(*context_->hub, v1::Reset::EXPIRED);
-    QueueWithSnapshots(std::move(response), batch.position);
+    QueueWithSnapshots(std::move(response));
   }
   write_ = std::move(queued_.front());
   queued_.pop_front();

@@ -47,7 +47,7 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Pump();
   void Work(bool may_block);
   bool FillWrite();
-  void QueueWithSnapshots(v1::SubscribeResponse first, uint64_t position);
+  void QueueWithSnapshots(v1::SubscribeResponse first);
 
   const Context* const context_;
   grpc::CallbackServerContext* const call_;

@@ -246,8 +246,9 @@ void CheckControl(const v1::Control& control, Checker* check) {
   if (control.action() == v1::Control::ACTION_UNSPECIFIED) {
     check->Fail("control.action", "is required: CANCEL, PAUSE, RESUME or RETRY");
   }
-  if (control.phase() != v1::Control::HONOURED && control.phase() != v1::Control::REFUSED) {
-    check->Fail("control.phase", "a worker answers with HONOURED or REFUSED; the service writes the other phases");
+  if (control.phase() != v1::Control::DELIVERED && control.phase() != v1::Control::HONOURED &&
+      control.phase() != v1::Control::REFUSED) {
+    check->Fail("control.phase", "a worker answers with DELIVERED, HONOURED or REFUSED; the service writes the other phases");
   }
   if (control.request() == 0) check->Fail("control.request", "is required: the sequence of the REQUESTED event");
   check->Name("control.actor", control.actor(), 0, kMaxActorBytes);

@@ -14,6 +14,7 @@ namespace {
 // The rows as a store would keep them.
 struct Rows {
   void SaveFrom(Fold& fold, uint64_t seq) {
+    fold.TakeChanges();
     fold.Save(seq, [this](std::string key, std::string value) {
       ++written;
       if (value.empty()) {

@@ -180,8 +180,8 @@ std::vector<Case> Cases() {
       // Control.
       {job("control { request: 1 action: CANCEL phase: HONOURED }"), ""},
       {job("control { request: 1 action: CANCEL phase: REFUSED reason: 'no' }"), ""},
-      {job("control { request: 1 action: CANCEL phase: REQUESTED }"), "control.phase: a worker answers with HONOURED or REFUSED"},
-      {job("control { request: 1 action: CANCEL phase: DELIVERED }"), "control.phase: "},
+      {job("control { request: 1 action: CANCEL phase: REQUESTED }"), "control.phase: a worker answers with DELIVERED, HONOURED or REFUSED"},
+      {job("control { request: 1 action: CANCEL phase: DELIVERED }"), ""},
       {job("control { request: 1 action: CANCEL phase: TIMED_OUT }"), "control.phase: "},
       {job("control { request: 1 action: CANCEL }"), "control.phase: "},
       {job("control { request: 1 phase: HONOURED }"), "control.action: is required"},

@@ -1,0 +1,121 @@
+#include "services/jobs/job_list.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+#include "proto/contract/resource.h"
+
+namespace milepost::jobs {
+namespace {
+
+using v1::JobState;
+
+int64_t Nanos(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000'000 + time.nanos(); }
+
+// Letters of ASCII in any case; others as they are.
+bool Holds(const std::string& text, const std::string& lower_query) {
+  return absl::StrContains(absl::AsciiStrToLower(text), lower_query);
+}
+
+bool HoldsText(const JobState& state, const std::string& lower_query) {
+  if (Holds(state.title(), lower_query) || Holds(state.message(), lower_query)) return true;
+  return std::any_of(state.labels().begin(), state.labels().end(),
+                     [&](const auto& label) { return Holds(label.second, lower_query); });
+}
+
+bool InState(JobState::State state, const std::string& wanted) {
+  if (wanted == "active") return !contract::HasEnded(state);
+  if (wanted == "ended") return contract::HasEnded(state);
+  return absl::AsciiStrToLower(JobState::State_Name(state)) == wanted;
+}
+
+bool IsState(const std::string& name) {
+  JobState::State state;
+  return name == "active" || name == "ended" ||
+         (name != "state_unspecified" && name == absl::AsciiStrToLower(name) &&
+          JobState::State_Parse(absl::AsciiStrToUpper(name), &state));
+}
+
+}  // namespace
+
+v1::JobCounts Count(const std::vector<JobPtr>& jobs) {
+  uint32_t by_state[JobState::State_ARRAYSIZE] = {};
+  for (const JobPtr& job : jobs) ++by_state[job->state.state()];
+  v1::JobCounts counts;
+  counts.set_total(static_cast<uint32_t>(jobs.size()));
+  for (int state = 0; state < JobState::State_ARRAYSIZE; ++state) {
+    if (by_state[state] == 0) continue;
+    (*counts.mutable_by_state())[JobState::State_Name(static_cast<JobState::State>(state))] = by_state[state];
+  }
+  return counts;
+}
+
+std::vector<JobPtr> ForSnapshot(const std::vector<JobPtr>& jobs, absl::string_view resource, int64_t now_nanos) {
+  std::vector<JobPtr> shown;
+  for (const JobPtr& job : jobs) {
+    const bool recent = !contract::HasEnded(job->state.state()) || Nanos(job->state.end_time()) >= now_nanos - kRecentNanos;
+    if (!recent && job->name() != resource) continue;
+    shown.push_back(job);
+    if (shown.size() == kMaxSnapshotJobs) break;
+  }
+  return shown;
+}
+
+absl::Status ValidateList(const v1::ListJobsRequest& request) {
+  if (request.has_resource()) {
+    if (absl::Status status = contract::ValidateResourceOrPattern(request.resource(), "resource"); !status.ok()) return status;
+  }
+  if (request.has_kind() && !contract::IsKind(request.kind())) {
+    return absl::InvalidArgumentError(absl::StrCat("kind: ", contract::Quoted(request.kind()), " must match [a-z][a-z0-9_-]{0,31}"));
+  }
+  if (request.has_state() && !IsState(request.state())) {
+    return absl::InvalidArgumentError(absl::StrCat("state: ", contract::Quoted(request.state()),
+                                                   " is no state: active, ended, queued, running, waiting, paused, "
+                                                   "cancelling, stalled, completed, failed or cancelled"));
+  }
+  if (request.query().size() > kMaxQueryBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("query: has ", request.query().size(), " bytes, at most ", kMaxQueryBytes, " are allowed"));
+  }
+  if (request.has_page_size() && (request.page_size() < 1 || request.page_size() > kMaxPageSize)) {
+    return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(), " is out of range: 1 to ", kMaxPageSize));
+  }
+  uint64_t before = 0;
+  if (request.has_page_token() && !absl::SimpleAtoi(request.page_token(), &before)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_token: ", contract::Quoted(request.page_token()), " is not from an answer of this service"));
+  }
+  return absl::OkStatus();
+}
+
+JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& request) {
+  const std::string query = absl::AsciiStrToLower(request.query());
+  const size_t size = request.has_page_size() ? request.page_size() : kDefaultPageSize;
+  uint64_t before = std::numeric_limits<uint64_t>::max();
+  if (request.has_page_token()) (void)absl::SimpleAtoi(request.page_token(), &before);
+  JobPage page;
+  std::vector<JobPtr> matching;
+  for (const JobPtr& job : jobs) {
+    const JobState& state = job->state;
+    if (request.has_kind() && state.kind() != request.kind()) continue;
+    if (request.has_state() && !InState(state.state(), request.state())) continue;
+    if (!query.empty() && !HoldsText(state, query)) continue;
+    matching.push_back(job);
+    if (job->created >= before) continue;
+    if (page.jobs.size() < size) {
+      page.jobs.push_back(job);
+    } else if (page.next.empty()) {
+      page.next = absl::StrCat(page.jobs.back()->created);
+    }
+  }
+  page.counts = Count(matching);
+  return page;
+}
+
+}  // namespace milepost::jobs

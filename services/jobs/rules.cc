@@ -1,0 +1,131 @@
+#include "services/jobs/rules.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+
+namespace milepost::jobs {
+namespace {
+
+using v1::Control;
+using v1::JobState;
+using v1::ProgressEvent;
+
+std::string Lower(const std::string& name) { return absl::AsciiStrToLower(name); }
+
+bool IsEnd(const ProgressEvent& event) { return event.has_completed() || event.has_failed() || event.has_cancelled(); }
+
+// What moves a job or changes its state; the rest may come after the end too.
+bool MovesJob(const ProgressEvent& event) {
+  return event.has_status() || event.has_step() || event.has_progress() || IsEnd(event);
+}
+
+absl::Status Refuse(const absl::AlphaNum& a, const absl::AlphaNum& b = "", const absl::AlphaNum& c = "",
+                    const absl::AlphaNum& d = "") {
+  return absl::FailedPreconditionError(absl::StrCat(a, b, c, d));
+}
+
+const Request* FindRequest(const Job& job, uint64_t seq) {
+  const auto it = std::find_if(job.requests.begin(), job.requests.end(), [seq](const Request& r) { return r.seq == seq; });
+  return it == job.requests.end() ? nullptr : &*it;
+}
+
+absl::Status MayAsk(const Job* job, const Control& control) {
+  if (job == nullptr) return absl::NotFoundError("job: no such job");
+  const JobState::State state = job->state.state();
+  const std::string action = Lower(Control::Action_Name(control.action()));
+  if (control.action() == Control::RETRY) {
+    if (state == JobState::FAILED || state == JobState::CANCELLED) return absl::OkStatus();
+    return Refuse("retry: ", job->name(), " is ", Lower(JobState::State_Name(state)) + ": only a failed or cancelled job is run again");
+  }
+  if (!contract::HasEnded(state)) return absl::OkStatus();
+  return Refuse(action, ": ", job->name(), " has ended: it is " + Lower(JobState::State_Name(state)));
+}
+
+absl::Status MayAnswer(const Job* job, const Control& control) {
+  const Request* request = job == nullptr ? nullptr : FindRequest(*job, control.request());
+  if (request == nullptr || !request->open()) {
+    return Refuse("control.request: ", control.request(), " is not open: it was answered, timed out or never made");
+  }
+  if (request->action != control.action()) {
+    return Refuse("control.action: request ", control.request(), " asked for ", Control::Action_Name(request->action));
+  }
+  if (control.phase() == Control::DELIVERED && request->phase == Control::DELIVERED) {
+    return Refuse("control.phase: request ", control.request(), " was delivered already");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
+  const uint32_t attempt = contract::AttemptOf(event), newest = job.state.attempt();
+  const bool ended = contract::HasEnded(job.state.state());
+  if (attempt < newest) return Refuse("attempt: ", attempt, " is over: ", absl::StrCat(job.name(), " is at attempt ", newest));
+  if (attempt > newest) {
+    if (job.state.state() != JobState::COMPLETED) return absl::OkStatus();
+    return Refuse("attempt: ", job.name(), " is completed: no attempt follows");
+  }
+  if (ended && MovesJob(event)) {
+    return Refuse(job.name(), " has ended: attempt ", attempt, " is " + Lower(JobState::State_Name(job.state.state())));
+  }
+  const bool stalls = event.has_status() && event.status().state() == v1::JobStatus::STALLED;
+  if (stalls && job.state.state() == JobState::STALLED) return Refuse("status.state: ", job.name(), " is stalled already");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status MayFollow(const Job* job, const ProgressEvent& event, uint64_t only_after) {
+  if (only_after != 0 && job != nullptr && job->last > only_after) return Refuse(job->name(), " has moved on");
+  if (event.has_control()) {
+    // Requests and answers belong to the job; they neither need nor begin an attempt.
+    return event.control().phase() == Control::REQUESTED ? MayAsk(job, event.control()) : MayAnswer(job, event.control());
+  }
+  return job == nullptr ? absl::OkStatus() : MayFollowInAttempt(*job, event);
+}
+
+const Request* RepeatedRequest(const Job& job, const ProgressEvent& event) {
+  for (const Request& request : job.requests) {
+    if (request.action == event.control().action() && !request.superseded) return &request;
+  }
+  return nullptr;
+}
+
+void ApplyToRequests(const ProgressEvent& event, Job* job) {
+  if (event.has_status() && event.status().state() == v1::JobStatus::STALLED) job->before_stall = job->state.state();
+  // What a worker would still have to do in an attempt that is over; open requests are ended by events of their own.
+  const auto drop_honoured = [&] {
+    job->requests.erase(std::remove_if(job->requests.begin(), job->requests.end(), [](const Request& r) { return !r.open(); }),
+                        job->requests.end());
+  };
+  if (IsEnd(event) || contract::AttemptOf(event) > job->state.attempt()) drop_honoured();
+  if (!event.has_control()) return;
+  const Control& control = event.control();
+  if (control.phase() == Control::REQUESTED) {
+    if (control.action() == Control::CANCEL) {
+      for (Request& other : job->requests) {
+        if (other.action == Control::PAUSE || other.action == Control::RESUME) other.superseded = true;
+      }
+    }
+    Request& request = job->requests.emplace_back();
+    request.seq = event.seq();
+    request.action = control.action();
+    request.phase = Control::REQUESTED;
+    request.deadline_nanos = control.deadline().seconds() * 1'000'000'000 + control.deadline().nanos();
+    request.reason = control.reason();
+    return;
+  }
+  const auto it = std::find_if(job->requests.begin(), job->requests.end(),
+                               [&](const Request& r) { return r.seq == control.request(); });
+  if (it == job->requests.end()) return;
+  const bool winds_down = control.action() == Control::CANCEL && control.phase() == Control::HONOURED &&
+                          !contract::HasEnded(job->state.state());
+  if (control.phase() == Control::DELIVERED || winds_down) {
+    it->phase = control.phase();
+  } else {
+    job->requests.erase(it);
+  }
+}
+
+}  // namespace milepost::jobs

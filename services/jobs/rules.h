@@ -1,0 +1,24 @@
+// Which event may follow what is known of a job.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "milepost/v1/event.pb.h"
+#include "services/jobs/job.h"
+
+namespace milepost::jobs {
+
+// OK if `event` may follow. Otherwise FAILED_PRECONDITION with the reason, which is the worker's answer; or NOT_FOUND
+// for a request to a job that is not known. `job` is null if nothing was heard of it. With `only_after` other than 0 the
+// event holds only if the job's newest event is not past that sequence.
+absl::Status MayFollow(const Job* job, const v1::ProgressEvent& event, uint64_t only_after);
+
+// The request that `event`, a REQUESTED control event, repeats: one of the same action that has not come to its end.
+const Request* RepeatedRequest(const Job& job, const v1::ProgressEvent& event);
+
+// Carries the effect of an event that may follow over to job.requests and job.before_stall. `job.state` is still that of
+// before the event.
+void ApplyToRequests(const v1::ProgressEvent& event, Job* job);
+
+}  // namespace milepost::jobs
