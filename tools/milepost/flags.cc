@@ -85,6 +85,12 @@ void FlagSet::Switch(std::string name, bool* target, std::string help) {
                     }});
 }
 
+void FlagSet::Short(char letter, std::string name) {
+  for (Flag& flag : flags_) {
+    if (flag.name == name) flag.letter = letter;
+  }
+}
+
 absl::Status FlagSet::Parse(const std::vector<std::string>& args, FlagOrder order, std::vector<std::string>* operands) {
   for (size_t at = 0; at < args.size() && !help_; ++at) {
     const std::string& arg = args[at];
@@ -107,7 +113,16 @@ absl::Status FlagSet::Parse(const std::vector<std::string>& args, FlagOrder orde
 }
 
 absl::Status FlagSet::ParseOne(const std::vector<std::string>& args, size_t* at) {
-  const absl::string_view arg = args[*at];
+  // A letter is written out, and then goes the way of the long names.
+  std::string written_out;
+  if (args[*at].size() > 1 && args[*at][1] != '-') {
+    for (const Flag& known : flags_) {
+      if (known.letter != args[*at][1]) continue;
+      const absl::string_view rest = absl::string_view(args[*at]).substr(2);
+      written_out = absl::StrCat("--", known.name, rest.empty() || rest[0] == '=' ? "" : "=", rest);
+    }
+  }
+  const absl::string_view arg = written_out.empty() ? args[*at] : written_out;
   const size_t equals = arg.find('=');
   const absl::string_view given = arg.substr(0, equals);
   const auto flag = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& f) { return given == absl::StrCat("--", f.name); });

@@ -1,4 +1,4 @@
-// Flags of one subcommand: `--name=value`, `--name value`, `--switch`, `--` ends them.
+// Flags of one subcommand: `--name=value`, `--name value`, `--switch`, `-x value`; `--` ends them.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,8 @@ class FlagSet {
   // Takes "2", "2s", "500ms", "1m"; `target` is in milliseconds.
   void Duration(std::string name, int64_t* target, std::string value, std::string help);
   void Switch(std::string name, bool* target, std::string help);
+  // `-x VALUE` or `-xVALUE` for the flag `name`, which was added before.
+  void Short(char letter, std::string name);
 
   // Sets the targets. `operands` gets what is no flag. INVALID_ARGUMENT is a sentence that names the flag.
   absl::Status Parse(const std::vector<std::string>& args, FlagOrder order, std::vector<std::string>* operands);
@@ -45,6 +47,7 @@ class FlagSet {
     std::string value;  // empty: a switch
     std::string help;
     std::function<absl::Status(absl::string_view)> set;
+    char letter = 0;  // 0: none
   };
 
   absl::Status ParseOne(const std::vector<std::string>& args, size_t* at);

@@ -22,9 +22,17 @@ inline constexpr int kExitInterrupted = 130;
 int PublishMain(const std::vector<std::string>& args);
 int RunMain(const std::vector<std::string>& args);
 int WatchMain(const std::vector<std::string>& args);
+int JobsMain(const std::vector<std::string>& args);
+int CancelMain(const std::vector<std::string>& args);
+int PauseMain(const std::vector<std::string>& args);
+int ResumeMain(const std::vector<std::string>& args);
+int RetryMain(const std::vector<std::string>& args);
 int LogMain(const std::vector<std::string>& args);
 
 // Says on standard error what is wrong and where to read more.
 int BadUsage(absl::string_view subcommand, const absl::Status& status);
+
+// What a failed call of the service at `address` means, for people.
+std::string CallFault(const absl::Status& status, absl::string_view address);
 
 }  // namespace milepost::tool

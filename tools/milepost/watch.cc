@@ -30,12 +30,13 @@ namespace {
 
 constexpr absl::string_view kHelp = R"(milepost watch [FLAGS] RESOURCE…
 
-Shows the jobs that are a resource or carry it: in a terminal as bars, otherwise a line for each thing worth telling.
-It goes on over restarts of the service, and says so.
+Shows the jobs that are a resource or carry it, as they stand and as they go on: in a terminal as bars with percent and
+time to the end, otherwise a line for each thing worth telling. It goes on over restarts of the service, and says so.
 
-  milepost watch job:42                       a job, until it ends
+  milepost watch job:42                       a job, until it ends; if it has ended, how
   milepost watch user:7 'job:nightly-*'       everything of a user, and all jobs of a name
   milepost watch --json job:42 | jq .         every event as a line of JSON
+  milepost watch --last=50 job:42             the newest 50 events, and on from there
   milepost watch --cursor=earliest job:42     from the oldest event that is kept
 
 Exit status, where the only resource is a job's own name: 0 it completed, 3 it failed, 4 it was cancelled.
@@ -45,6 +46,7 @@ Exit status, where the only resource is a job's own name: 0 it completed, 3 it f
 
 constexpr std::chrono::milliseconds kDrawInterval{100};
 constexpr uint32_t kMaxLast = 1000;
+constexpr size_t kAnyWidth = 4096;
 
 struct WatchFlags {
   std::vector<std::string> resources;
@@ -95,7 +97,7 @@ class Watch {
   int Run(int signals) {
     client::Subscriber subscriber({
         .address = flags_.eventd,
-        .subscription = {.resources = flags_.resources, .cursor = flags_.cursor, .last = flags_.last.value_or(kMaxLast)},
+        .subscription = {.resources = flags_.resources, .cursor = flags_.cursor, .last = flags_.last.value_or(flags_.json ? kMaxLast : 0)},
         .on_delivery = [this](const client::Delivery& delivery) { OnDelivery(delivery); },
         .on_connection = [this](bool connected, const absl::Status& why) { OnConnection(connected, why); },
         .on_refused = [this](const absl::Status& why) { OnRefused(why); },
@@ -127,15 +129,35 @@ class Watch {
     {
       std::lock_guard lock(mutex_);
       if (delivery.reset) view_.Clear();
-      for (const v1::Snapshot& snapshot : delivery.snapshots) {
-        for (const v1::JobState& job : snapshot.jobs()) view_.Apply(job);
+      // Past events lead up to the snapshots, and are told first; later ones go on from them.
+      const uint64_t taken = SeqOf(delivery.snapshots);
+      for (const v1::ProgressEvent& event : delivery.events) {
+        if (event.seq() <= taken) Take(event, &text);
       }
-      for (const v1::ProgressEvent& event : delivery.events) Take(event, &text);
+      for (const v1::Snapshot& snapshot : delivery.snapshots) {
+        for (const v1::JobState& job : snapshot.jobs()) Take(job, &text);
+      }
+      for (const v1::ProgressEvent& event : delivery.events) {
+        if (event.seq() > taken) Take(event, &text);
+      }
       if (!only_job_.empty() && !status_) status_ = ExitStatusOf(view_.EndOf(only_job_));
     }
     if (!text.empty()) WriteAll(text);
     if (delivery.reset) Say(absl::StrCat("the log is not the one it was (", v1::Reset::Reason_Name(delivery.reset->reason()), "); what was shown is void"));
     changed_.Set();
+  }
+
+  // All are taken at one position; 0 if there are none.
+  static uint64_t SeqOf(const std::vector<v1::Snapshot>& snapshots) {
+    if (snapshots.empty()) return 0;
+    const auto cursor = contract::ParseCursor(snapshots[0].cursor());
+    return cursor ? cursor->seq : 0;
+  }
+
+  // mutex_ is held.
+  void Take(const v1::JobState& state, std::string* text) {
+    view_.Apply(state);
+    if (!flags_.json && !live_) absl::StrAppend(text, CutColumns(WatchView::PlainLine(state, std::chrono::system_clock::now()), kAnyWidth), "\n");
   }
 
   // mutex_ is held.
@@ -149,7 +171,6 @@ class Watch {
     }
     // In a terminal only what should not vanish with the next frame is a line of its own.
     if (live_ && event.event_case() != v1::ProgressEvent::kNotice) return;
-    constexpr size_t kAnyWidth = 4096;
     const std::string line = CutColumns(view_.PlainLine(event), kAnyWidth);
     if (line.empty()) return;
     if (live_) {
@@ -238,8 +259,8 @@ class Watch {
 int WatchMain(const std::vector<std::string>& args) {
   WatchFlags flags;
   FlagSet set;
-  set.String("cursor", &flags.cursor, "CURSOR", "go on after this place in the log; earliest, latest (default: see --last)");
-  set.Integer("last", &flags.last, "N", "begin with the newest N events, at most 1000 (default: 1000)");
+  set.String("cursor", &flags.cursor, "CURSOR", "go on after this place in the log; earliest, latest (default: what is, and what follows)");
+  set.Integer("last", &flags.last, "N", "begin with the newest N events, at most 1000 (default: 1000 with --json, else 0)");
   set.Switch("json", &flags.json, "print every event as a line of JSON");
   set.String("eventd", &flags.eventd, "HOST:PORT", absl::StrCat("the event service (default: ", kDefaultAddress, ")"));
   absl::Status status = set.Parse(args, FlagOrder::kAnywhere, &flags.resources);

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "tools/milepost/request_watch.h"
 #include "tools/milepost/text.h"
 
 namespace milepost::tool {
@@ -19,24 +18,17 @@ constexpr size_t kMaxBarColumns = 32;
 constexpr double kPlainStep = 0.1;
 constexpr std::chrono::seconds kPlainInterval{10};
 
-Time ToTime(const google::protobuf::Timestamp& timestamp) {
-  const auto time = std::chrono::seconds(timestamp.seconds()) + std::chrono::nanoseconds(timestamp.nanos());
-  return Time(std::chrono::duration_cast<Time::duration>(time));
-}
-
 Time TimeOf(const v1::ProgressEvent& event) { return ToTime(event.has_commit_time() ? event.commit_time() : event.time()); }
-
-double Seconds(const google::protobuf::Duration& duration) { return static_cast<double>(duration.seconds()) + duration.nanos() / 1e9; }
 
 std::string Elapsed(std::optional<Time> begin, std::optional<Time> end, Time now) {
   if (!begin) return "";
   return ClockText(std::chrono::duration_cast<std::chrono::seconds>(std::max(Time::duration::zero(), end.value_or(now) - *begin)));
 }
 
-std::string PercentText(double fraction) {
-  // Never 100 before the end is reached.
-  const double percent = std::clamp(fraction, 0.0, 1.0) * 100;
-  return absl::StrFormat("%3d%%", static_cast<int>(std::floor(percent + 1e-9)));
+// So wide that bars stay where they are.
+std::string PaddedPercent(double fraction) {
+  const std::string text = PercentText(fraction);
+  return std::string(text.size() < 4 ? 4 - text.size() : 0, ' ') + text;
 }
 
 std::string Pad(std::string text, size_t columns) {
@@ -52,139 +44,97 @@ std::string Spread(const std::string& left, const std::string& right, size_t wid
   return Pad(CutColumns(left, width - right_columns - 2), width - right_columns) + right;
 }
 
-bool IsActive(absl::string_view state) { return state == "STARTED"; }
+std::optional<Time> BeginOf(const v1::JobState& state) {
+  if (state.has_start_time()) return ToTime(state.start_time());
+  return state.has_create_time() ? std::optional<Time>(ToTime(state.create_time())) : std::nullopt;
+}
+
+std::optional<Time> EndTimeOf(const v1::JobState& state) {
+  return contract::HasEnded(state.state()) && state.has_end_time() ? std::optional<Time>(ToTime(state.end_time())) : std::nullopt;
+}
+
+const v1::StepState* FindStep(const v1::JobState& state, const std::string& id) {
+  const auto found = std::find_if(state.steps().begin(), state.steps().end(), [&](const auto& step) { return step.id() == id; });
+  return found == state.steps().end() ? nullptr : &*found;
+}
+
+// An estimate from the plan, for a service that does not say.
+std::optional<double> PlannedShare(const v1::JobState& state) {
+  double done = 0, all = 0;
+  for (const v1::StepState& step : state.steps()) {
+    const double weight = step.has_weight() ? step.weight() : 1;
+    all += weight;
+    done += weight * step.fraction();
+  }
+  return all > 0 ? std::optional<double>(done / all) : std::nullopt;
+}
+
+// The steps tell their own messages.
+std::string OwnMessage(const v1::JobState& state) {
+  if (state.has_error() || state.has_stalled_reason()) return state.has_error() ? MessageText(state) : "";
+  for (const v1::StepState& step : state.steps()) {
+    if (step.has_message() && step.message() == state.message()) return "";
+  }
+  return state.message();
+}
 
 }  // namespace
 
 void WatchView::Apply(const v1::ProgressEvent& event) {
   Job& job = JobOf(event.job());
   if (event.seq() != 0 && event.seq() <= job.seq) return;
-  const uint32_t attempt = event.has_attempt() ? event.attempt() : 1;
-  if (attempt > job.attempt) {
-    Job again{.title = job.title, .attempt = attempt};
-    job = std::move(again);
-  }
   job.seq = event.seq();
   job.changed = ++changes_;
+  if (contract::AttemptOf(event) > job.state.attempt()) {
+    job.steps.clear();
+    job.cancel_reason.clear();
+  }
+  contract::Reduce(event, &job.state);
+  Note(event, job);
+}
+
+void WatchView::Note(const v1::ProgressEvent& event, Job& job) {
   const Time time = TimeOf(event);
-  if (!job.begin) job.begin = time;
-  if (event.has_overall()) job.overall = event.overall();
-  job.eta_seconds = event.has_eta() ? std::optional<double>(Seconds(event.eta())) : std::nullopt;
-  switch (event.event_case()) {
-    case v1::ProgressEvent::kStatus:
-      return ApplyStatus(event.status(), time, job);
-    case v1::ProgressEvent::kStep:
-      return ApplyStep(event.step(), time, job);
-    case v1::ProgressEvent::kProgress:
-      return ApplyProgress(event.progress(), time, job);
-    case v1::ProgressEvent::kNotice:
-      job.message = event.notice().text();
-      return;
-    case v1::ProgressEvent::kOutput:
-      if (event.output().has_line()) job.line = event.output().line().text();
-      return;
-    case v1::ProgressEvent::kCompleted:
-      job.overall = 1;
-      return End(WatchedEnd::kCompleted, event.completed().skipped() ? "SKIPPED" : "COMPLETED", event.completed().message(), time, job);
-    case v1::ProgressEvent::kFailed:
-      return End(WatchedEnd::kFailed, "FAILED", absl::StrCat(event.failed().code(), event.failed().has_message() ? ": " : "", event.failed().message()), time, job);
-    case v1::ProgressEvent::kCancelled:
-      return End(WatchedEnd::kCancelled, "CANCELLED", event.cancelled().reason(), time, job);
-    default:
-      return;
+  if (!event.status().steps().empty()) job.planned = true;
+  if (event.has_cancelled()) job.cancel_reason = event.cancelled().reason();
+  if (event.has_step()) {
+    StepNotes* notes = NotesOf(event.step().id(), job);
+    if (notes == nullptr) return;
+    const bool started = event.step().state() == v1::StepStatus::STARTED;
+    if (started) notes->begin = time;
+    notes->end = started ? std::nullopt : std::optional<Time>(time);
+  } else if (event.has_progress()) {
+    const v1::StepProgress& progress = event.progress();
+    StepNotes* notes = NotesOf(progress.step(), job);
+    if (notes == nullptr) return;
+    if (!notes->begin) notes->begin = time;
+    notes->done = progress.has_done() && !progress.has_total() ? std::optional<double>(progress.done()) : std::nullopt;
+    notes->unit = progress.unit();
+  } else if (contract::HasEnded(job.state.state())) {
+    for (auto& [id, notes] : job.steps) {
+      if (notes.begin && !notes.end) notes.end = time;
+    }
   }
 }
 
 void WatchView::Apply(const v1::JobState& state) {
   Job job;
-  job.title = state.title();
-  job.message = state.has_error() ? absl::StrCat(state.error().code(), ": ", state.error().message()) : state.message();
-  job.state = v1::JobState::State_Name(state.state());
-  if (state.has_overall()) job.overall = state.overall();
-  if (state.has_eta()) job.eta_seconds = Seconds(state.eta());
-  job.attempt = std::max<uint32_t>(1, state.attempt());
-  if (state.has_start_time() || state.has_create_time()) job.begin = ToTime(state.has_start_time() ? state.start_time() : state.create_time());
-  if (state.has_end_time()) job.end = ToTime(state.end_time());
-  if (state.output_tail_size() > 0) job.line = *state.output_tail().rbegin();
-  job.ended = state.state() == v1::JobState::COMPLETED   ? WatchedEnd::kCompleted
-              : state.state() == v1::JobState::FAILED    ? WatchedEnd::kFailed
-              : state.state() == v1::JobState::CANCELLED ? WatchedEnd::kCancelled
-                                                         : WatchedEnd::kNone;
-  for (const v1::StepState& known : state.steps()) {
-    Step* step = StepOf(job, known.id());
-    if (step == nullptr) break;
-    step->title = known.title();
-    if (known.state() != v1::StepState::STATE_UNSPECIFIED) step->state = v1::StepState::State_Name(known.state());
-    if (known.has_fraction()) step->fraction = known.fraction();
-    step->message = known.message();
-  }
+  job.state = state;
+  if (state.state() == v1::JobState::CANCELLED) job.cancel_reason = state.message();
   const size_t dash = state.cursor().rfind('-');
   if (dash != std::string::npos) job.seq = std::strtoull(state.cursor().c_str() + dash + 1, nullptr, 10);
+  Job& known = JobOf(state.job());
+  // When a step began stays known over a reconnect.
+  if (known.state.attempt() == state.attempt()) job.steps = std::move(known.steps);
   job.changed = ++changes_;
-  JobOf(state.job()) = std::move(job);
+  known = std::move(job);
 }
 
-void WatchView::ApplyStatus(const v1::JobStatus& status, Time time, Job& job) {
-  if (status.state() != v1::JobStatus::STATE_UNSPECIFIED) {
-    if (status.state() == v1::JobStatus::RUNNING && job.state != "RUNNING" && job.state != "PAUSED" && job.state != "WAITING" && job.state != "STALLED") job.begin = time;
-    job.state = v1::JobStatus::State_Name(status.state());
-  }
-  if (status.has_title()) job.title = status.title();
-  if (status.has_message()) job.message = status.message();
-  if (status.steps().empty()) return;
-  std::vector<Step> before = std::move(job.steps);
-  job.steps.clear();
-  job.planned = true;
-  for (const v1::PlannedStep& planned : status.steps()) {
-    const auto known = std::find_if(before.begin(), before.end(), [&](const Step& step) { return step.id == planned.id(); });
-    Step* step = StepOf(job, planned.id());
-    if (step == nullptr) return;
-    if (known != before.end()) *step = *known;
-    if (planned.has_title()) step->title = planned.title();
-    if (planned.has_weight()) step->weight = planned.weight();
-  }
-}
-
-void WatchView::ApplyStep(const v1::StepStatus& status, Time time, Job& job) {
-  Step* step = StepOf(job, status.id());
-  if (step == nullptr) return;
-  step->state = v1::StepStatus::State_Name(status.state());
-  step->message = status.message();
-  if (status.state() == v1::StepStatus::STARTED) {
-    step->begin = time;
-    step->end.reset();
-    step->fraction.reset();
-    return;
-  }
-  step->end = time;
-  if (status.state() != v1::StepStatus::FAILED) step->fraction = 1;
-}
-
-void WatchView::ApplyProgress(const v1::StepProgress& progress, Time time, Job& job) {
-  Step* step = StepOf(job, progress.step());
-  if (step == nullptr) return;
-  if (!step->begin) step->begin = time;
-  if (step->state.empty()) step->state = "STARTED";
-  if (progress.has_fraction()) {
-    step->fraction = progress.fraction();
-  } else if (progress.has_done() && progress.has_total() && progress.total() > 0) {
-    step->fraction = std::min(1.0, progress.done() / progress.total());
-  }
-  step->done = progress.has_done() && !progress.has_total() ? std::optional<double>(progress.done()) : std::nullopt;
-  step->unit = progress.unit();
-  if (progress.has_message()) step->message = progress.message();
-}
-
-void WatchView::End(WatchedEnd how, std::string state, std::string message, Time time, Job& job) {
-  job.ended = how;
-  job.state = std::move(state);
-  job.message = std::move(message);
-  job.end = time;
-  job.eta_seconds.reset();
-  if (how == WatchedEnd::kCompleted) job.line.clear();
-  for (Step& step : job.steps) {
-    if (step.begin && !step.end) step.end = time;
-  }
+// Null: there are as many as are kept.
+WatchView::StepNotes* WatchView::NotesOf(const std::string& step, Job& job) {
+  const auto found = job.steps.find(step);
+  if (found != job.steps.end()) return &found->second;
+  return job.steps.size() < kMaxWatchedSteps ? &job.steps[step] : nullptr;
 }
 
 WatchView::Job& WatchView::JobOf(const std::string& name) {
@@ -196,34 +146,39 @@ WatchView::Job& WatchView::JobOf(const std::string& name) {
   return found->second;
 }
 
-WatchView::Step* WatchView::StepOf(Job& job, const std::string& id) {
-  for (Step& step : job.steps) {
-    if (step.id == id) return &step;
-  }
-  return job.steps.size() < kMaxWatchedSteps ? &job.steps.emplace_back(Step{.id = id}) : nullptr;
-}
-
 WatchedEnd WatchView::EndOf(const std::string& job) const {
   const auto found = jobs_.find(job);
-  return found == jobs_.end() ? WatchedEnd::kNone : found->second.ended;
+  if (found == jobs_.end()) return WatchedEnd::kNone;
+  switch (found->second.state.state()) {
+    case v1::JobState::COMPLETED:
+      return WatchedEnd::kCompleted;
+    case v1::JobState::FAILED:
+      return WatchedEnd::kFailed;
+    case v1::JobState::CANCELLED:
+      return WatchedEnd::kCancelled;
+    default:
+      return WatchedEnd::kNone;
+  }
 }
 
 std::vector<std::string> WatchView::Render(Time now, size_t width, size_t height) const {
-  std::vector<const std::pair<const std::string, Job>*> order;
-  for (const auto& entry : jobs_) order.push_back(&entry);
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    const bool a_ended = a->second.ended != WatchedEnd::kNone, b_ended = b->second.ended != WatchedEnd::kNone;
-    return a_ended != b_ended ? a_ended : a->first < b->first;
+  std::vector<const Job*> order;
+  for (const auto& [name, job] : jobs_) order.push_back(&job);
+  std::stable_sort(order.begin(), order.end(), [](const Job* a, const Job* b) {
+    return contract::HasEnded(a->state.state()) && !contract::HasEnded(b->state.state());
   });
   std::vector<std::string> lines;
-  for (const auto* entry : order) {
-    const Job& job = entry->second;
-    lines.push_back(JobLine(entry->first, job, now, width));
+  for (const Job* job : order) {
+    const v1::JobState& state = job->state;
+    lines.push_back(JobLine(*job, now, width));
+    if (state.has_stalled_reason()) lines.push_back(CutColumns(absl::StrCat("  ! ", state.stalled_reason()), width));
     size_t name_width = 0;
-    for (const Step& step : job.steps) name_width = std::max(name_width, Columns(step.title.empty() ? step.id : step.title));
+    for (const v1::StepState& step : state.steps()) name_width = std::max(name_width, Columns(step.has_title() ? step.title() : step.id()));
     name_width = std::min({name_width, kMaxNameColumns, width / 3});
-    for (const Step& step : job.steps) lines.push_back(StepLine(step, now, width, name_width));
-    if (!job.line.empty()) lines.push_back(CutColumns(absl::StrCat("  > ", job.line), width));
+    for (const v1::StepState& step : state.steps()) lines.push_back(StepLine(step, *job, now, width, name_width));
+    if (state.output_tail_size() > 0 && state.state() != v1::JobState::COMPLETED) {
+      lines.push_back(CutColumns(absl::StrCat("  > ", *state.output_tail().rbegin()), width));
+    }
   }
   if (lines.size() > height && height > 0) {
     const size_t left_out = lines.size() - height + 1;
@@ -233,40 +188,41 @@ std::vector<std::string> WatchView::Render(Time now, size_t width, size_t height
   return lines;
 }
 
-std::string WatchView::JobLine(const std::string& name, const Job& job, Time now, size_t width) const {
-  std::string left = name;
-  if (!job.title.empty()) absl::StrAppend(&left, "  ", job.title);
-  if (!job.message.empty()) absl::StrAppend(&left, unicode_ ? " · " : " - ", job.message);
-  std::string right = job.state;
-  if (job.attempt > 1) absl::StrAppend(&right, " #", job.attempt);
-  if (job.overall) {
-    absl::StrAppend(&right, " ", PercentText(*job.overall));
-  } else if (job.planned) {
-    // The service does not say: an estimate from the plan, marked as one.
-    double done = 0, all = 0;
-    for (const Step& step : job.steps) {
-      all += step.weight;
-      done += step.weight * step.fraction.value_or(0);
-    }
-    if (all > 0) absl::StrAppend(&right, " ~", absl::StripLeadingAsciiWhitespace(PercentText(done / all)));
+std::string WatchView::JobLine(const Job& job, Time now, size_t width) const {
+  const v1::JobState& state = job.state;
+  std::string left = state.job();
+  if (!state.title().empty()) absl::StrAppend(&left, "  ", state.title());
+  for (const std::string& text : {state.state() == v1::JobState::CANCELLED ? job.cancel_reason : OwnMessage(state), QueueText(state, now)}) {
+    if (!text.empty()) absl::StrAppend(&left, unicode_ ? " · " : " - ", text);
   }
-  if (const std::string elapsed = Elapsed(job.begin, job.end, now); !elapsed.empty()) absl::StrAppend(&right, "  ", elapsed);
-  if (job.eta_seconds) absl::StrAppend(&right, "  eta ", ClockText(std::chrono::seconds(std::llround(*job.eta_seconds))));
+  std::string right = StateText(state);
+  if (state.attempt() > 1) absl::StrAppend(&right, " #", state.attempt());
+  if (state.has_overall()) {
+    absl::StrAppend(&right, " ", PaddedPercent(state.overall()));
+  } else if (job.planned) {
+    if (const auto share = PlannedShare(state)) absl::StrAppend(&right, " ~", PercentText(*share));
+  }
+  if (const std::string elapsed = Elapsed(BeginOf(state), EndTimeOf(state), now); !elapsed.empty()) absl::StrAppend(&right, "  ", elapsed);
+  if (const auto eta = EtaOf(state, now)) absl::StrAppend(&right, "  eta ", ClockText(*eta));
   return Spread(left, right, width);
 }
 
-std::string WatchView::StepLine(const Step& step, Time now, size_t width, size_t name_width) const {
-  const std::string elapsed = Elapsed(step.begin, step.end, now);
-  std::string left = absl::StrCat("  ", Pad(CutColumns(step.title.empty() ? step.id : step.title, name_width), name_width), " ");
+std::string WatchView::StepLine(const v1::StepState& step, const Job& job, Time now, size_t width, size_t name_width) const {
+  const auto found = job.steps.find(step.id());
+  const StepNotes notes = found == job.steps.end() ? StepNotes() : found->second;
+  const std::string elapsed = Elapsed(notes.begin, notes.end, now);
+  std::string left = absl::StrCat("  ", Pad(CutColumns(step.has_title() ? step.title() : step.id(), name_width), name_width), " ");
   const size_t bar = std::min(kMaxBarColumns, width / 4);
-  if (step.fraction) {
-    absl::StrAppend(&left, Bar(*step.fraction, bar), " ", PercentText(*step.fraction));
+  const bool active = step.state() == v1::StepState::STARTED;
+  if (step.has_fraction()) {
+    absl::StrAppend(&left, Bar(step.fraction(), bar), " ", PaddedPercent(step.fraction()));
   } else {
-    const std::string amount = step.done ? absl::StrCat(*step.done, " ", step.unit) : IsActive(step.state) ? "..." : "";
+    const std::string amount = notes.done ? absl::StrCat(*notes.done, " ", notes.unit) : active ? "..." : "";
     absl::StrAppend(&left, Pad(CutColumns(amount, bar + 5), bar + 5));
   }
-  if (!step.state.empty() && !IsActive(step.state) && step.state != "DONE") absl::StrAppend(&left, " ", step.state);
-  if (!step.message.empty()) absl::StrAppend(&left, "  ", step.message);
+  const bool plain = active || step.state() == v1::StepState::DONE || step.state() == v1::StepState::STATE_UNSPECIFIED;
+  if (!plain) absl::StrAppend(&left, " ", v1::StepState::State_Name(step.state()));
+  if (!step.message().empty()) absl::StrAppend(&left, "  ", step.message());
   return Spread(left, elapsed, width);
 }
 
@@ -288,45 +244,66 @@ std::string WatchView::Bar(double fraction, size_t width) const {
 std::string WatchView::PlainLine(const v1::ProgressEvent& event) {
   const auto found = jobs_.find(event.job());
   if (found == jobs_.end()) return "";
-  Job& job = found->second;
   const std::string name = event.job();
+  const auto words = [](auto... texts) {
+    std::string line;
+    for (const absl::string_view text : {absl::string_view(texts)...}) {
+      if (!text.empty()) absl::StrAppend(&line, line.empty() ? "" : " ", text);
+    }
+    return line;
+  };
   switch (event.event_case()) {
     case v1::ProgressEvent::kStatus: {
-      const std::string state = event.status().state() != v1::JobStatus::STATE_UNSPECIFIED ? absl::StrCat(" ", job.state) : "";
-      return absl::StrCat(name, state, event.status().has_title() ? absl::StrCat(" ", job.title) : "", event.status().has_message() ? absl::StrCat(" ", job.message) : "");
+      const v1::JobStatus& status = event.status();
+      const bool says = status.state() != v1::JobStatus::STATE_UNSPECIFIED;
+      return words(name, says ? v1::JobStatus::State_Name(status.state()) : "", status.title(), status.message());
     }
     case v1::ProgressEvent::kStep:
-      return absl::StrCat(name, " ", event.step().id(), " ", v1::StepStatus::State_Name(event.step().state()), event.step().has_message() ? " " : "", event.step().message());
-    case v1::ProgressEvent::kProgress: {
-      Step* step = StepOf(job, event.progress().step());
-      if (step == nullptr) return "";
-      const Time time = TimeOf(event);
-      const double fraction = step->fraction.value_or(0);
-      const bool moved = fraction >= step->plain_fraction + kPlainStep || fraction < step->plain_fraction || (fraction >= 1 && step->plain_fraction < 1);
-      if (step->plain_time && !moved && time - *step->plain_time < kPlainInterval) return "";
-      step->plain_time = time;
-      step->plain_fraction = fraction;
-      const std::string amount = step->fraction ? absl::StrCat(PercentText(fraction)) : step->done ? absl::StrCat(*step->done, " ", step->unit) : "...";
-      return absl::StrCat(name, " ", step->id, " ", amount, step->message.empty() ? "" : "  ", step->message);
-    }
+      return words(name, event.step().id(), v1::StepStatus::State_Name(event.step().state()), event.step().message());
+    case v1::ProgressEvent::kProgress:
+      return PlainProgress(event, found->second);
     case v1::ProgressEvent::kNotice:
-      return absl::StrCat(name, " ", v1::Notice::Severity_Name(event.notice().severity()), " ", event.notice().text());
+      return words(name, v1::Notice::Severity_Name(event.notice().severity()), event.notice().text());
     case v1::ProgressEvent::kOutput:
       if (event.output().has_line()) return absl::StrCat(name, " > ", event.output().line().text());
-      return event.output().has_artifact() ? absl::StrCat(name, " artifact ", event.output().artifact().name(), " ", event.output().artifact().uri()) : "";
+      return event.output().has_artifact() ? words(name, "artifact", event.output().artifact().name(), event.output().artifact().uri()) : "";
     case v1::ProgressEvent::kCompleted:
+      return words(name, event.completed().skipped() ? "SKIPPED" : "COMPLETED", event.completed().message());
     case v1::ProgressEvent::kFailed:
+      return words(name, "FAILED", event.failed().code() + (event.failed().has_message() ? ":" : ""), event.failed().message());
     case v1::ProgressEvent::kCancelled:
-      return absl::StrCat(name, " ", job.state, job.message.empty() ? "" : "  ", job.message);
+      return words(name, "CANCELLED", event.cancelled().reason());
+    case v1::ProgressEvent::kControl:
+      return absl::StrCat(name, " ", ControlText(event.control()));
     default:
       return "";
   }
 }
 
-std::string ClockText(std::chrono::seconds time) {
-  const int64_t seconds = std::max<int64_t>(0, time.count());
-  if (seconds < 3600) return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
-  return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+std::string WatchView::PlainLine(const v1::JobState& state, Time now) {
+  std::string line = absl::StrCat(state.job(), " ", StateText(state));
+  if (state.has_overall()) absl::StrAppend(&line, " ", PercentText(state.overall()));
+  if (const auto eta = EtaOf(state, now)) absl::StrAppend(&line, " eta ", ClockText(*eta));
+  for (const std::string& text : {state.title(), state.step(), MessageText(state), QueueText(state, now)}) {
+    if (!text.empty()) absl::StrAppend(&line, "  ", text);
+  }
+  return line;
+}
+
+std::string WatchView::PlainProgress(const v1::ProgressEvent& event, Job& job) {
+  const std::string& id = event.progress().step();
+  const v1::StepState* step = FindStep(job.state, id);
+  StepNotes* notes = NotesOf(id, job);
+  if (step == nullptr || notes == nullptr) return "";
+  const Time time = TimeOf(event);
+  const double fraction = step->fraction();
+  const bool moved = fraction >= notes->plain_fraction + kPlainStep || fraction < notes->plain_fraction || (fraction >= 1 && notes->plain_fraction < 1);
+  if (notes->plain_time && !moved && time - *notes->plain_time < kPlainInterval) return "";
+  notes->plain_time = time;
+  notes->plain_fraction = fraction;
+  const std::string amount = step->has_fraction() ? PaddedPercent(fraction) : notes->done ? absl::StrCat(*notes->done, " ", notes->unit) : "...";
+  const std::string overall = job.state.has_overall() ? absl::StrCat("  (job ", PercentText(job.state.overall()), ")") : "";
+  return absl::StrCat(event.job(), " ", id, " ", amount, step->message().empty() ? "" : "  ", step->message(), overall);
 }
 
 // The new text is written over the old one and only its leftovers are erased, in one write: nothing flickers.

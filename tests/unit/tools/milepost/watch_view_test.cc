@@ -138,7 +138,57 @@ TEST_F(WatchViewTest, ANewAttemptBeginsAnew) {
   again.mutable_status()->set_state(v1::JobStatus::RUNNING);
   view_.Apply(again);
   EXPECT_EQ(view_.EndOf("job:1"), WatchedEnd::kNone);
-  EXPECT_THAT(Lines(4), ElementsAre(HasSubstr("RUNNING #2  0:01")));
+  // The step is known, and untouched again.
+  EXPECT_THAT(Lines(4), ElementsAre(HasSubstr("RUNNING #2  0:01"), "  a" + std::string(57, ' ')));
+}
+
+TEST_F(WatchViewTest, AJobThatStandsStillSaysWhyUntilItMoves) {
+  Progress(0, "a", 0.5);
+  v1::ProgressEvent stalled = Event(60);
+  stalled.mutable_status()->set_state(v1::JobStatus::STALLED);
+  stalled.mutable_status()->set_message("no progress for 60 s");
+  view_.Apply(stalled);
+  EXPECT_THAT(Lines(60), ElementsAre(HasSubstr("STALLED"), "  ! no progress for 60 s", HasSubstr("a ")));
+  EXPECT_EQ(view_.PlainLine(stalled), "job:1 STALLED no progress for 60 s");
+  Progress(61, "a", 0.6);
+  EXPECT_THAT(Lines(61), ElementsAre(HasSubstr("RUNNING"), HasSubstr("a ")));
+}
+
+TEST_F(WatchViewTest, TheTimeToTheEndRunsDownFromTheEventThatSaidIt) {
+  v1::ProgressEvent event = Event(0);
+  event.mutable_progress()->set_step("a");
+  event.set_overall(0.25);
+  event.mutable_eta()->set_seconds(100);
+  view_.Apply(event);
+  EXPECT_THAT(Lines(40)[0], HasSubstr(" 25%  0:40  eta 1:00"));
+  EXPECT_THAT(Lines(400)[0], HasSubstr("eta 0:00"));
+  EXPECT_THAT(Lines(-400)[0], HasSubstr("eta 1:40"));  // a clock that is behind
+}
+
+TEST_F(WatchViewTest, ASnapshotIsALineOfALogToo) {
+  v1::JobState state;
+  state.set_job("job:1");
+  state.set_state(v1::JobState::RUNNING);
+  EXPECT_EQ(WatchView::PlainLine(state, WatchView::Time()), "job:1 RUNNING");
+  state.set_title("Nightly");
+  state.set_overall(0.355);
+  state.mutable_eta()->set_seconds(61);
+  state.set_step("compile");
+  state.set_message("main.cc");
+  EXPECT_EQ(WatchView::PlainLine(state, WatchView::Time()), "job:1 RUNNING 35% eta 1:01  Nightly  compile  main.cc");
+  state.set_state(v1::JobState::FAILED);
+  state.mutable_error()->set_code("PROVIDER");
+  state.mutable_error()->set_message("quota");
+  EXPECT_EQ(WatchView::PlainLine(state, WatchView::Time()), "job:1 FAILED 35%  Nightly  compile  PROVIDER: quota");
+}
+
+TEST_F(WatchViewTest, RequestsAndTheirEndsAreLinesOfALog) {
+  v1::ProgressEvent event = Event(0);
+  event.mutable_control()->set_action(v1::Control::PAUSE);
+  event.mutable_control()->set_phase(v1::Control::REFUSED);
+  event.mutable_control()->set_reason("the command is paused already");
+  view_.Apply(event);
+  EXPECT_EQ(view_.PlainLine(event), "job:1 pause was refused: the command is paused already");
 }
 
 TEST_F(WatchViewTest, ASnapshotReplacesAndEventsInItAreNotAppliedAgain) {
