@@ -8,18 +8,6 @@
 namespace milepost::edge::feed {
 namespace {
 
-JobEnd EndOf(const v1::ProgressEvent& event) {
-  switch (event.event_case()) {
-    case v1::ProgressEvent::kCompleted:
-    case v1::ProgressEvent::kCancelled:
-      return JobEnd::kFinal;
-    case v1::ProgressEvent::kFailed:
-      return event.failed().retryable() ? JobEnd::kRetryable : JobEnd::kFinal;
-    default:
-      return JobEnd::kNone;
-  }
-}
-
 std::string ProgressKey(const v1::ProgressEvent& event) {
   if (!event.has_progress()) return "";
   return absl::StrCat(event.job(), "\n", event.has_attempt() ? event.attempt() : 1, "\n", event.progress().step());

@@ -8,16 +8,10 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "edge/feed/job_end.h"
 #include "milepost/v1/event.pb.h"
 
 namespace milepost::edge::feed {
-
-// What an event means for a stream that ends with its job.
-enum class JobEnd : uint8_t {
-  kNone,       // the job goes on
-  kFinal,      // completed, cancelled, or failed for good: no attempt follows
-  kRetryable,  // failed, another attempt may follow
-};
 
 // An event as ready bytes. Immutable after construction and shared by all event loops of the process.
 class Frame {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "edge/feed/frame.h"
+#include "edge/feed/job_end.h"
 #include "milepost/v1/event_service.pb.h"
 #include "milepost/v1/job_service.pb.h"
 #include "proto/contract/cursor.h"
@@ -42,10 +44,11 @@ struct ReadSpec {
   std::string Key() const;
 };
 
-// The snapshot of one resource: an SSE frame without its id.
+// The snapshot of one resource.
 struct SnapshotFrame {
   std::string resource;
-  std::string json;  // the frame's data: one JSON object
+  std::shared_ptr<const std::string> json;  // the frame's data, one JSON object; shared, as it may be large
+  JobStanding own = {};                     // of the job that is called as the resource
 };
 
 // A page of events. Shared by all who asked for the same; immutable.

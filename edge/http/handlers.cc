@@ -7,7 +7,6 @@
 #include "edge/http/job_handlers.h"
 #include "edge/http/publish_body.h"
 #include "edge/http/stream_connection.h"
-#include "edge/sse/job_end.h"
 #include "edge/sse/stream_frames.h"
 #include "edge/sse/stream_request.h"
 #include "proto/contract/cursor.h"
@@ -57,8 +56,8 @@ void HandleWatch(const HandlerContext& context, const Request& request, Responde
   OpenStream(context, *std::move(parsed), std::move(responder));
 }
 
-// A browser that comes back after its job's end is told so by 204, which stops a native EventSource. To know,
-// two short reads are made before the header goes out, but never waited for long: a stream must not hang.
+// A browser that comes back after its job's end is told so by 204, which stops a native EventSource. To know, the job's
+// state is asked for before the header goes out, but never waited for long: a stream must not hang.
 class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
  public:
   EndedCheck(const HandlerContext& context, sse::StreamRequest request, std::string job, Responder responder)
@@ -66,25 +65,22 @@ class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
 
   void Start() {
     context_.loop.After(kEndedCheck, [self = shared_from_this()] { self->Proceed(false); });
-    feed::ReadSpec ends;
-    ends.resources = {job_};
-    ends.types = sse::EndTypes();
-    ends.last = sse::kEndEvents;
-    context_.source.Read(std::move(ends), [self = shared_from_this()](absl::StatusOr<feed::PagePtr> page) {
-      page.ok() && self->EndIsBehind(**page) ? self->LookForMore() : self->Proceed(false);
+    v1::GetJobRequest get;
+    get.set_job(job_);
+    context_.source.GetJob(std::move(get), [self = shared_from_this()](absl::StatusOr<v1::GetJobResponse> answer) {
+      answer.ok() && self->EndIsBehind(answer->job()) ? self->LookForMore() : self->Proceed(false);
     });
   }
 
  private:
-  // True if the job ended for good and the reader has seen that.
-  bool EndIsBehind(const feed::Page& ends) const {
+  // True if the job has ended for good and the reader has seen that, if its cursor is of this log.
+  bool EndIsBehind(const v1::JobState& state) const {
     const auto cursor = contract::ParseCursor(request_.cursor);
-    const auto end = sse::NewestEnd(ends, job_);
-    return cursor && end != nullptr && end->job_end() == feed::JobEnd::kFinal &&
-           cursor->epoch == ends.position.epoch && end->seq() <= cursor->seq && cursor->seq <= ends.position.seq;
+    const auto last = contract::ParseCursor(state.cursor());
+    return feed::EndOf(state) == feed::JobEnd::kFinal && cursor && last && last->seq <= cursor->seq;
   }
 
-  // An event after the cursor is still to be delivered.
+  // Events of other jobs that carry the name may be still to be delivered; or the cursor is not of this log.
   void LookForMore() {
     feed::ReadSpec rest;
     rest.resources = {job_};

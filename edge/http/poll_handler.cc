@@ -19,7 +19,7 @@ std::string PollJson(const feed::Page& page) {
   }
   absl::StrAppend(&json, R"(],"cursor":")", contract::FormatCursor(page.position), R"(","snapshots":[)");
   for (const feed::SnapshotFrame& snapshot : page.snapshots) {
-    absl::StrAppend(&json, &snapshot == &page.snapshots.front() ? "" : ",", snapshot.json);
+    absl::StrAppend(&json, &snapshot == &page.snapshots.front() ? "" : ",", *snapshot.json);
   }
   absl::StrAppend(&json, R"(],"reset":)",
                   page.reset ? sse::ResetJson(page.reset->reason(), page.reset->oldest()) : "null", R"(,"more":)",

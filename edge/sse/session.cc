@@ -1,3 +1,4 @@
+// What a stream sends and reads once it stands somewhere; session_place.cc tells how it gets there.
 #include "edge/sse/session.h"
 
 #include <algorithm>
@@ -5,7 +6,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "edge/sse/job_end.h"
 #include "proto/contract/cursor.h"
 
 namespace milepost::edge::sse {
@@ -16,11 +16,12 @@ Session::Session(StreamRequest request, SessionOptions options, feed::FeedTable&
       types_(std::move(request_->types)),
       follow_job_(std::move(options.follow_job)),
       heartbeat_(options.heartbeat),
+      max_waiting_snapshots_(options.max_waiting_snapshots),
       end_checked_(follow_job_.empty()),
       names_(request_->names),
       latest_progress_(request_->latest_progress),
       event_heartbeat_(request_->event_heartbeat) {
-  control_ = absl::StrCat(ResponseHead(), RetryFrame(options.retry_ms));
+  outbox_.Append(absl::StrCat(ResponseHead(), RetryFrame(options.retry_ms)));
 }
 
 void Session::Start() {
@@ -45,7 +46,9 @@ bool Session::ServedByFeeds() const {
   return std::all_of(feeds().begin(), feeds().end(), [&](const feed::Feed* feed) { return feed->Serves(position_); });
 }
 
-bool Session::Live() const { return placed_ && page_ == nullptr && fresh_ == nullptr && joined() && ServedByFeeds(); }
+bool Session::Live() const {
+  return placed_ && waiting_ == nullptr && page_ == nullptr && fresh_ == nullptr && joined() && ServedByFeeds();
+}
 
 uint64_t Session::FeedsStart() const {
   uint64_t start = 0;
@@ -62,76 +65,9 @@ std::vector<std::string> Session::Names() const {
 
 std::string Session::Id(uint64_t seq) const { return contract::FormatCursor(table_.position()->epoch, seq); }
 
-// Many streams need nothing from the service: they begin at the end of the log, or where the feeds reach back to.
-void Session::PlaceWithoutRead() {
-  if (placed_ || pending_reset_ || fresh_) return;
-  const contract::Cursor& head = *table_.position();
-  const uint64_t reachable = FeedsStart() - 1;
-  if (request_->cursor.empty() ? !request_->snapshot && request_->last == 0 : request_->cursor == contract::kLatest) {
-    const uint64_t place = std::max(head.seq, reachable);
-    AppendConnected(place);
-    PlaceAt(place);
-    return;
-  }
-  const auto cursor = contract::ParseCursor(request_->cursor);
-  if (cursor && cursor->epoch == head.epoch && cursor->seq <= head.seq && cursor->seq >= reachable) {
-    AppendConnected(cursor->seq);
-    PlaceAt(cursor->seq);
-  }
-}
-
-void Session::PlaceAt(uint64_t position) {
-  position_ = position;
-  placed_ = true;
-  request_.reset();
-  pending_reset_.reset();
-}
-
-void Session::AppendConnected(uint64_t position) {
-  control_ += ConnectedFrame(Names(), Id(position), heartbeat_, names_);
-  connected_sent_ = true;
-}
-
-void Session::AppendSnapshots(const feed::Page& page, bool with_id) {
-  for (size_t i = 0; i < page.snapshots.size(); ++i) {
-    const bool last = i + 1 == page.snapshots.size();
-    control_ += SnapshotFrame(page.snapshots[i].json, with_id && last ? Id(page.position.seq) : "", names_);
-  }
-}
-
 // A stream that ends with its job must see the end, even if its reader does not want to.
 std::vector<std::string> Session::ServiceTypes() const {
   return follow_job_.empty() ? types_ : std::vector<std::string>();
-}
-
-feed::ReadSpec Session::PlacingRead() const {
-  feed::ReadSpec spec;
-  spec.resources = Names();
-  spec.at_least = FeedsStart() - 1;
-  if (pending_reset_) {
-    spec.snapshot = true;
-  } else if (fresh_ != nullptr && fresh_->snapshots == nullptr) {
-    spec.resources = request_->fresh;
-    spec.snapshot = true;
-    spec.at_least = std::max(spec.at_least, fresh_->least);
-  } else if (!request_->cursor.empty()) {
-    // What is no cursor goes to the service as one that cannot be: its answer is the reset that we want.
-    const bool known = contract::ParseCursor(request_->cursor) || request_->cursor == contract::kEarliest;
-    spec.after = known ? request_->cursor : "malformed";
-    spec.types = ServiceTypes();
-    spec.limit = latest_progress_ ? kConflationEvents : kPageEvents;
-    if (fresh_ != nullptr) {
-      spec.resources = fresh_->others;
-      const auto cursor = contract::ParseCursor(request_->cursor);
-      if (!cursor || cursor->seq <= fresh_->through) spec.through = spec.at_least = fresh_->through;
-    }
-  } else if (request_->last > 0) {
-    spec.last = request_->last;
-    spec.types = ServiceTypes();
-  } else {
-    spec.snapshot = true;
-  }
-  return spec;
 }
 
 feed::ReadSpec Session::NextRead(uint64_t& ticket) {
@@ -142,12 +78,16 @@ feed::ReadSpec Session::NextRead(uint64_t& ticket) {
     return PlacingRead();
   }
   feed::ReadSpec spec;
-  if (!end_checked_) {
-    purpose_ = Purpose::kEndCheck;
+  if (waiting_ != nullptr || !end_checked_) {
+    purpose_ = waiting_ != nullptr ? Purpose::kSnapshots : Purpose::kStanding;
     spec.resources = {follow_job_};
-    spec.types = EndTypes();
-    spec.last = kEndEvents;
-    spec.at_least = position_;
+    if (waiting_ != nullptr) {
+      const auto& names = waiting_->names;
+      spec.resources.assign(names.begin(), names.begin() + std::min(names.size(), kFewSnapshots));
+    }
+    spec.snapshot = true;
+    // Of fresh resources, events are sent only behind where their first snapshots were taken.
+    spec.at_least = fresh_ != nullptr ? std::max(position_, fresh_->through) : position_;
     return spec;
   }
   purpose_ = Purpose::kCatchUp;
@@ -167,14 +107,21 @@ void Session::OnPage(uint64_t ticket, const absl::StatusOr<feed::PagePtr>& answe
   // longer: its numbers may mean something else. The trunk will soon say which.
   const bool usable = answer.ok() && table_.position() && (*answer)->position.epoch == table_.position()->epoch;
   if (!usable) {
+    few_snapshots_ |= absl::IsResourceExhausted(answer.status());
     read_failed_ = true;
   } else if (purpose_ == Purpose::kFresh) {
     fresh_->snapshots = *answer;
     fresh_->through = (*answer)->position.seq;
   } else if (purpose_ == Purpose::kPlace) {
     PlaceByPage(*answer);
-  } else if (purpose_ == Purpose::kEndCheck) {
-    LearnEnd(**answer);
+  } else if (purpose_ == Purpose::kSnapshots) {
+    const size_t count = std::min(waiting_->names.size(), kFewSnapshots);
+    waiting_->names.erase(waiting_->names.begin(), waiting_->names.begin() + count);
+    waiting_->page = *answer;
+    waiting_->next = 0;
+    QueueSnapshots();
+  } else if (purpose_ == Purpose::kStanding) {
+    LearnStanding(**answer);
   } else if ((*answer)->reset) {
     // The place fell out of retention while the reader was slow.
     OnReset((*answer)->reset->reason(), (*answer)->reset->oldest());
@@ -185,58 +132,6 @@ void Session::OnPage(uint64_t ticket, const absl::StatusOr<feed::PagePtr>& answe
     page_ = *answer;
   }
   wake_(false);
-}
-
-void Session::PlaceByPage(const feed::PagePtr& page) {
-  const uint64_t head = page->position.seq;
-  if (page->reset && fresh_ != nullptr) {
-    // Snapshots of all resources are wanted now, and at one position.
-    fresh_.reset();
-    pending_reset_ = std::make_unique<PendingReset>(PendingReset{page->reset->reason(), page->reset->oldest()});
-    return;
-  }
-  if (page->reset || pending_reset_) {
-    if (!connected_sent_) AppendConnected(head);
-    control_ += page->reset ? ResetFrame(page->reset->reason(), page->reset->oldest(), names_)
-                            : ResetFrame(pending_reset_->reason, pending_reset_->oldest, names_);
-    AppendSnapshots(*page, true);
-    PlaceAt(head);
-    return;
-  }
-  if (request_->cursor.empty() && request_->last == 0) {
-    AppendConnected(head);
-    AppendSnapshots(*page, true);
-    PlaceAt(head);
-    return;
-  }
-  // Events first: from the cursor, or from before the oldest event that the page begins with.
-  const auto cursor = contract::ParseCursor(request_->cursor);
-  const uint64_t place = cursor ? cursor->seq : page->frames.empty() ? head : page->frames.front()->seq() - 1;
-  if (fresh_ != nullptr && fresh_->through < place) {
-    // A replica that lags took the snapshots before the reader's place: they are wanted again, not so old.
-    fresh_->least = head;
-    fresh_->snapshots.reset();
-    return;
-  }
-  AppendConnected(place);
-  if (fresh_ != nullptr) {
-    // With events still to come that are older than the snapshots, their id would make a reconnect skip them.
-    AppendSnapshots(*std::exchange(fresh_->snapshots, nullptr), page->frames.empty() && !page->more);
-  }
-  PlaceAt(place);
-  page_ = page;
-}
-
-// The job may have ended before the stream began, where no frame tells it. All that is in the log is still sent.
-void Session::LearnEnd(const feed::Page& page) {
-  end_checked_ = true;
-  const feed::Frame* const end = NewestEnd(page, follow_job_);
-  if (end == nullptr) return;
-  if (end->job_end() == feed::JobEnd::kFinal) end_after_ = std::max(end_after_, page.position.seq);
-  if (end->job_end() == feed::JobEnd::kRetryable && end->seq() <= position_) {
-    awaiting_retry_ = true;
-    failed_attempt_ = end->attempt();
-  }
 }
 
 void Session::FinishPage() {
@@ -250,16 +145,17 @@ void Session::FinishPage() {
 // --- What to do next ---
 
 Session::Step Session::Next() {
-  if (partial_ != nullptr || !control_.empty()) return Step::kWrite;
+  if (partial_ != nullptr || !outbox_.empty()) return Step::kWrite;
   if (ending_) return Step::kEnd;
+  const bool can_read = !reading_ && !read_failed_ && joined();
+  if (waiting_ != nullptr || (placed_ && !end_checked_)) return can_read ? Step::kRead : Step::kIdle;
   FinishPage();
   if (end_after_ != 0 && position_ >= end_after_) {
     End(Goodbye::kEnded, 0);
     return Step::kWrite;
   }
   if (page_ != nullptr) return Step::kWrite;
-  if (reading_ || read_failed_ || !joined()) return Step::kIdle;
-  if (placed_ && !end_checked_) return Step::kRead;
+  if (!can_read) return Step::kIdle;
   if (!Live()) return Step::kRead;
   if (HasEvents()) return Step::kWrite;
   if (end_after_ == 0 || table_.position()->seq < end_after_) return Step::kIdle;
@@ -312,8 +208,8 @@ void Session::Collect(Frames& frames, size_t max) const {
 void Session::Gather(std::vector<Piece>& pieces) {
   pieces.clear();
   if (partial_ != nullptr) pieces.push_back(rest_);
-  if (!control_.empty()) pieces.push_back({absl::string_view(control_).substr(control_sent_)});
-  if (ending_ || (end_after_ != 0 && Frontier() >= end_after_)) return;
+  if (!outbox_.Gather(kMaxPieces, pieces) || waiting_ != nullptr || !end_checked_ || ending_) return;
+  if (end_after_ != 0 && Frontier() >= end_after_) return;
   Frames frames;
   Collect(frames, latest_progress_ ? kConflationEvents : kMaxPieces - pieces.size());
   Emit(frames, pieces);
@@ -346,7 +242,7 @@ void Session::Emit(const Frames& frames, std::vector<Piece>& pieces) {
 
 // A stream of one job ends with it.
 void Session::Follow(const feed::Frame& frame) {
-  if (frame.names().front() != follow_job_) return;
+  if (frame.names().front() != follow_job_ || frame.seq() <= standing_at_) return;
   if (frame.job_end() == feed::JobEnd::kFinal) end_after_ = std::max(end_after_, frame.seq());
   if (frame.job_end() == feed::JobEnd::kRetryable) {
     awaiting_retry_ = true;
@@ -363,11 +259,7 @@ void Session::Sent(const std::vector<Piece>& pieces, size_t bytes, bool blocked)
     bytes -= sent;
     const bool whole = sent == piece.bytes.size();
     if (piece.frame == nullptr) {
-      control_sent_ += sent;
-      if (whole) {
-        control_ = {};
-        control_sent_ = 0;
-      }
+      outbox_.Sent(sent);
     } else if (whole) {
       position_ = std::max(position_, piece.through);
       if (piece.frame == &partial_) partial_.reset();
@@ -378,6 +270,7 @@ void Session::Sent(const std::vector<Piece>& pieces, size_t bytes, bool blocked)
     if (!whole) break;
   }
   if (blocked) page_.reset();  // a reader that does not read costs a constant
+  if (waiting_ != nullptr) blocked ? DropSnapshots() : QueueSnapshots();
 }
 
 // --- What happened ---
@@ -395,8 +288,9 @@ void Session::OnReset(v1::Reset::Reason reason, const std::string& oldest) {
   ++ticket_;
   reading_ = read_failed_ = false;
   page_.reset();
+  waiting_.reset();
   end_checked_ = follow_job_.empty();
-  end_after_ = 0;
+  end_after_ = standing_at_ = 0;
   awaiting_retry_ = false;
   retry_wait_until_ = absl::InfiniteFuture();
   if (connected_sent_) {
@@ -411,16 +305,17 @@ void Session::OnReset(v1::Reset::Reason reason, const std::string& oldest) {
 
 void Session::Heartbeat(absl::Time now) {
   if (Live() && !HasEvents()) position_ = std::max(position_, table_.position()->seq);
-  const std::string id = placed_ ? Id(position_) : "";
-  control_ += event_heartbeat_ ? EventHeartbeat(now, id, names_) : CommentHeartbeat(now, id);
+  const std::string id = placed_ && waiting_ == nullptr ? Id(position_) : "";
+  outbox_.Append(event_heartbeat_ ? EventHeartbeat(now, id, names_) : CommentHeartbeat(now, id));
 }
 
 void Session::End(Goodbye reason, uint32_t retry_ms) {
   if (std::exchange(ending_, true)) return;
   page_.reset();
-  if (retry_ms > 0) control_ += RetryFrame(retry_ms);
-  control_ += GoodbyeFrame(reason, names_);
-  absl::StrAppend(&control_, LastChunk());
+  waiting_.reset();
+  if (retry_ms > 0) outbox_.Append(RetryFrame(retry_ms));
+  outbox_.Append(GoodbyeFrame(reason, names_));
+  outbox_.Append(LastChunk());
 }
 
 void Session::CheckRetryWait(absl::Time now) {

@@ -3,7 +3,8 @@
 // Pure (no sockets, no clock of its own): it is told what happened and answers what to do. A session is a
 // cursor: it holds a position, what is left of one half-written frame, and short control frames; events are
 // taken from shared feeds or, when it is behind them, from pages of the service that are dropped as soon as
-// the socket is full. Its memory is a constant, however far behind its reader is.
+// the socket is full. Of snapshots it keeps at most kMaxWaitingSnapshots. Its memory is a constant, however far behind
+// its reader is.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "edge/feed/feed_table.h"
 #include "edge/feed/source.h"
+#include "edge/sse/outbox.h"
 #include "edge/sse/stream_frames.h"
 #include "edge/sse/stream_request.h"
 
@@ -28,21 +30,19 @@ inline constexpr size_t kMaxPieces = 1020;
 // progress.
 inline constexpr uint32_t kPageEvents = 256;
 inline constexpr uint32_t kConflationEvents = 1000;
+// Of snapshots so many bytes wait for a slow reader's socket, and one more; what comes after is read again.
+inline constexpr uint32_t kMaxWaitingSnapshots = 1 << 20;
+// Resources of one read, when their snapshots together were more than the service can send at once.
+inline constexpr size_t kFewSnapshots = 32;
 // How long a job's stream waits for the next attempt after a retryable failure.
 inline constexpr absl::Duration kRetryWait = absl::Minutes(10);
-
-// Bytes to send, in order. Valid until the session or its feeds change.
-struct Piece {
-  absl::string_view bytes;
-  const feed::FramePtr* frame = nullptr;  // null: control bytes
-  uint64_t through = 0;                   // the position once all is sent; only with a frame
-};
 
 struct SessionOptions {
   uint32_t retry_ms = 1000;
   absl::Duration heartbeat = absl::Seconds(10);
   // Not empty: the stream ends with this job.
   std::string follow_job;
+  uint32_t max_waiting_snapshots = kMaxWaitingSnapshots;
 };
 
 // Owned by its connection; used on the loop's thread only.
@@ -95,7 +95,7 @@ class Session final : public feed::Reader {
 
  private:
   // What the answer of a read is for.
-  enum class Purpose : uint8_t { kPlace, kFresh, kCatchUp, kEndCheck };
+  enum class Purpose : uint8_t { kPlace, kFresh, kSnapshots, kStanding, kCatchUp };
   struct PendingReset {
     v1::Reset::Reason reason;
     std::string oldest;
@@ -107,6 +107,12 @@ class Session final : public feed::Reader {
     uint64_t through = 0;     // where they were taken
     uint64_t least = 0;       // they must not be older than this
   };
+  struct WaitingSnapshots {
+    feed::PagePtr page;              // null: all of it are in the outbox, or were dropped for a slow reader
+    size_t next = 0;                 // in the page
+    std::vector<std::string> names;  // of those to be read, and sent behind the page's
+    std::string id;                  // of the last one
+  };
 
   bool ServedByFeeds() const;
   bool Live() const;
@@ -117,13 +123,16 @@ class Session final : public feed::Reader {
   void PlaceWithoutRead();
   void PlaceByPage(const feed::PagePtr& page);
   void PlaceAt(uint64_t position);
+  void PlaceBySnapshots(const feed::PagePtr& page);
   void AppendConnected(uint64_t position);
-  void AppendSnapshots(const feed::Page& page, bool with_id);
+  void SendSnapshots(feed::PagePtr page, const std::vector<std::string>& wanted, bool with_id);
+  void QueueSnapshots();
+  void DropSnapshots();
   std::vector<std::string> ServiceTypes() const;
   feed::ReadSpec PlacingRead() const;
   void FinishPage();
 
-  void LearnEnd(const feed::Page& page);
+  void LearnStanding(const feed::Page& page);
   bool Wanted(const feed::Frame& frame) const;
   bool HasEvents() const;
   uint64_t Frontier() const;
@@ -142,22 +151,25 @@ class Session final : public feed::Reader {
   std::string follow_job_;
 
   uint64_t position_ = 0;  // all up to it was sent, or does not concern this stream
-  std::string control_;    // control frames, to be sent before further events
-  size_t control_sent_ = 0;
+  Outbox outbox_;          // control frames and snapshots, to be sent before further events
+  std::unique_ptr<WaitingSnapshots> waiting_;  // snapshots that come after those in the outbox
   feed::FramePtr partial_;  // half-written frame …
   Piece rest_;              // … and what is left of it
   feed::PagePtr page_;      // events older than the feeds'; dropped when the socket is full
 
   uint64_t ticket_ = 0;                   // of the newest read; older answers are not for us
   uint64_t end_after_ = 0;                // the followed job has ended, and this is the last to send; 0: it has not
+  uint64_t standing_at_ = 0;              // up to here its state told whether it has ended, not the events
   absl::Time retry_wait_until_ = absl::InfiniteFuture();
   const absl::Duration heartbeat_;
+  const uint32_t max_waiting_snapshots_;
   Purpose purpose_ = Purpose::kPlace;
   bool placed_ = false;
   bool connected_sent_ = false;
   bool reading_ = false;
   bool read_failed_ = false;
-  bool end_checked_;             // whether the followed job had ended before is known
+  bool end_checked_;             // where the followed job stood is known
+  bool few_snapshots_ = false;   // those of all resources are too much for one read
   bool awaiting_retry_ = false;  // the followed job's attempt failed, and another may follow
   uint32_t failed_attempt_ = 0;
   bool ending_ = false;

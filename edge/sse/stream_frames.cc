@@ -15,16 +15,19 @@ std::string JsonString(absl::string_view text) {
   return json;
 }
 
-std::string Payload(absl::string_view id, absl::string_view name, absl::string_view json, bool names) {
-  std::string payload;
-  if (!id.empty()) absl::StrAppend(&payload, "id: ", id, "\n");
-  if (names) absl::StrAppend(&payload, "event: ", name, "\n");
-  absl::StrAppend(&payload, "data: ", json, "\n\n");
-  return payload;
+// A frame up to its data.
+std::string Head(absl::string_view id, absl::string_view name, bool names) {
+  std::string head;
+  if (!id.empty()) absl::StrAppend(&head, "id: ", id, "\n");
+  if (names) absl::StrAppend(&head, "event: ", name, "\n");
+  absl::StrAppend(&head, "data: ");
+  return head;
 }
 
+constexpr absl::string_view kFrameEnd = "\n\n";
+
 std::string FrameChunk(absl::string_view id, absl::string_view name, absl::string_view json, bool names) {
-  return feed::Chunk(Payload(id, name, json, names));
+  return feed::Chunk(absl::StrCat(Head(id, name, names), json, kFrameEnd));
 }
 
 absl::string_view ReasonName(v1::Reset::Reason reason) {
@@ -100,9 +103,12 @@ std::string ResetFrame(v1::Reset::Reason reason, absl::string_view oldest, bool 
   return FrameChunk("", "reset", ResetJson(reason, oldest), names);
 }
 
-std::string SnapshotFrame(absl::string_view json, absl::string_view id, bool names) {
-  return FrameChunk(id, "snapshot", json, names);
+std::string SnapshotHead(size_t bytes, absl::string_view id, bool names) {
+  const std::string head = Head(id, "snapshot", names);
+  return absl::StrCat(absl::Hex(head.size() + bytes + kFrameEnd.size()), "\r\n", head);
 }
+
+absl::string_view SnapshotTail() { return "\n\n\r\n"; }
 
 std::string GoodbyeFrame(Goodbye reason, bool names) {
   return FrameChunk("", "goodbye", absl::StrCat(R"({"type":"goodbye","reason":")", GoodbyeName(reason), "\"}"), names);

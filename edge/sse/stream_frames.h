@@ -4,6 +4,7 @@
 // Server-sent events). All return whole HTTP chunks unless said otherwise. Pure; safe from any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ std::string RetryFrame(uint32_t retry_ms);
 std::string ConnectedFrame(const std::vector<std::string>& resources, absl::string_view cursor, absl::Duration heartbeat,
                            bool names);
 std::string ResetFrame(v1::Reset::Reason reason, absl::string_view oldest, bool names);
-// `json` is the snapshot's data; `id` only on the last one of a stream, else empty.
-std::string SnapshotFrame(absl::string_view json, absl::string_view id, bool names);
+// What goes before and after a snapshot's data of `bytes` bytes; `id` only on the last one of a stream, else empty.
+std::string SnapshotHead(size_t bytes, absl::string_view id, bool names);
+absl::string_view SnapshotTail();
 std::string GoodbyeFrame(Goodbye reason, bool names);
 // A comment with the time, and an id without data if `id` is not empty: everything up to it was delivered.
 std::string CommentHeartbeat(absl::Time now, absl::string_view id);

@@ -24,7 +24,10 @@ absl::StatusOr<feed::PagePtr> ToPage(const v1::ReadResponse& response, feed::Fra
   page->frames.reserve(response.events_size());
   for (const v1::ProgressEvent& event : response.events()) page->frames.push_back(cache.Get(event, position->epoch));
   for (const v1::Snapshot& snapshot : response.snapshots()) {
-    page->snapshots.push_back({snapshot.resource(), feed::SnapshotJson(snapshot)});
+    page->snapshots.push_back({snapshot.resource(), std::make_shared<const std::string>(feed::SnapshotJson(snapshot))});
+    for (const v1::JobState& job : snapshot.jobs()) {
+      if (job.job() == snapshot.resource()) page->snapshots.back().own = {feed::EndOf(job), job.attempt()};
+    }
   }
   if (response.has_reset()) page->reset = response.reset();
   page->more = response.more();

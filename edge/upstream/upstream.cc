@@ -170,6 +170,11 @@ void Upstream::Read(feed::ReadSpec spec, ReadDone done) {
     }
     return;
   }
+  QueueRead(std::move(spec), std::move(done));
+  StartReads();
+}
+
+void Upstream::QueueRead(feed::ReadSpec spec, ReadDone done) {
   std::string key = spec.Key();
   auto& read = reads_[key];
   if (read == nullptr) {
@@ -178,7 +183,6 @@ void Upstream::Read(feed::ReadSpec spec, ReadDone done) {
     queued_reads_.push_back(read);
   }
   read->waiters.push_back(std::move(done));
-  StartReads();
 }
 
 void Upstream::StartReads() {
@@ -209,7 +213,11 @@ void Upstream::StartSnapshotRead() {
   }
   queued_snapshots_.erase(queued_snapshots_.begin(), queued_snapshots_.begin() + taken);
   combined.resources.assign(names.begin(), names.end());
-  CallRead(combined, [waiters, names = combined.resources](absl::StatusOr<feed::PagePtr> page) {
+  CallRead(combined, [this, waiters, names = combined.resources](absl::StatusOr<feed::PagePtr> page) {
+    if (absl::IsResourceExhausted(page.status()) && waiters->size() > 1) {  // together they are too much
+      for (SnapshotWaiter& waiter : *waiters) QueueRead(std::move(waiter.spec), std::move(waiter.done));
+      return;
+    }
     absl::flat_hash_map<absl::string_view, const feed::SnapshotFrame*> by_name;
     for (size_t i = 0; page.ok() && i < (*page)->snapshots.size(); ++i) {
       by_name[(*page)->snapshots[i].resource] = &(*page)->snapshots[i];

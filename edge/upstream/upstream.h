@@ -72,6 +72,7 @@ class Upstream final : public feed::Source {
   void OnMessage(TrunkMessage message);
   void OnTrunkDone(const grpc::Status& status);
   void SendUpdate(feed::FeedTable::Update update);
+  void QueueRead(feed::ReadSpec spec, ReadDone done);
   void StartReads();
   void StartSnapshotRead();
   void CallRead(feed::ReadSpec spec, ReadDone done);

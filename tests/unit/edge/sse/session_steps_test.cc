@@ -27,10 +27,10 @@ class SessionStepsTest : public ::testing::Test {
     if (session_ != nullptr) table_.Leave(*session_, 0);
   }
 
-  void Start(StreamRequest request, std::string follow_job = "") {
+  void Start(StreamRequest request, std::string follow_job = "", bool answer = true) {
     SessionOptions options;
     options.retry_ms = 777;
-    following_ = !follow_job.empty();
+    following_ = !follow_job.empty() && answer;
     options.follow_job = std::move(follow_job);
     session_ = std::make_unique<Session>(std::move(request), options, table_, [](bool) {});
     session_->Start();
@@ -67,7 +67,7 @@ class SessionStepsTest : public ::testing::Test {
   // Lets the session write until it has nothing to say; the last step.
   Session::Step Drain(size_t budget = SIZE_MAX) {
     std::vector<Piece> pieces;
-    while (session_->Next() == Session::Step::kWrite || AnswerEndCheck()) {
+    while (session_->Next() == Session::Step::kWrite || AnswerStanding()) {
       if (session_->Next() != Session::Step::kWrite) continue;
       session_->Gather(pieces);
       std::string bytes;
@@ -83,17 +83,37 @@ class SessionStepsTest : public ::testing::Test {
     return session_->Next();
   }
 
-  // A followed stream asks whether its job had ended before; `ends_` is what the log holds of that.
-  bool AnswerEndCheck() {
+  // A followed stream asks where its job stands; `standing_` is the answer.
+  bool AnswerStanding() {
     if (!following_ || session_->Next() != Session::Step::kRead) return false;
     uint64_t ticket = 0;
     const feed::ReadSpec spec = session_->NextRead(ticket);
-    EXPECT_THAT(spec.types, ElementsAre("job-completed", "job-failed", "job-cancelled"));
+    EXPECT_TRUE(spec.snapshot && spec.after.empty());
+    EXPECT_THAT(spec.resources, ElementsAre("job:1"));
     auto page = std::make_shared<feed::Page>();
     page->position = *table_.position();
-    page->frames = ends_;
+    page->snapshots = {Snapshot("job:1", 2)};
+    page->snapshots[0].own = standing_;
     session_->OnPage(ticket, feed::PagePtr(std::move(page)));
     return true;
+  }
+
+  // A snapshot whose data has so many bytes, at least 2.
+  static feed::SnapshotFrame Snapshot(const std::string& resource, size_t bytes) {
+    return {resource, std::make_shared<const std::string>("{" + std::string(bytes - 2, ' ') + "}")};
+  }
+
+  // Answers the read that the session wants with these snapshots; what was asked for.
+  feed::ReadSpec AnswerSnapshots(uint64_t position, std::vector<feed::SnapshotFrame> snapshots) {
+    EXPECT_EQ(session_->Next(), Session::Step::kRead);
+    uint64_t ticket = 0;
+    const feed::ReadSpec spec = session_->NextRead(ticket);
+    EXPECT_TRUE(spec.snapshot);
+    auto page = std::make_shared<feed::Page>();
+    page->position = {kEpoch, position};
+    page->snapshots = std::move(snapshots);
+    session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+    return spec;
   }
 
   std::vector<std::string> Events() {
@@ -107,7 +127,7 @@ class SessionStepsTest : public ::testing::Test {
   test::StreamDecoder decoder_;
   int writes_ = 0;
   bool following_ = false;
-  std::vector<feed::FramePtr> ends_;
+  feed::JobStanding standing_;
 };
 
 TEST_F(SessionStepsTest, BeginsWithHeadRetryAndConnected) {
@@ -205,18 +225,150 @@ TEST_F(SessionStepsTest, AfterARetryableFailureTheStreamWaitsTenMinutesForTheNex
 }
 
 TEST_F(SessionStepsTest, AStreamOfAJobThatHadEndedEndsAtOnce) {
-  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_completed(); }), Event(7, [](v1::ProgressEvent& event) {
-             event.set_job("job:2");
-             event.add_resources("job:1");
-             event.mutable_failed()->set_retryable(true);
-           })};
+  standing_ = {feed::JobEnd::kFinal, 1};
   Start(Tail("job:1"), "job:1");
   EXPECT_EQ(Drain(), Session::Step::kEnd);
   EXPECT_THAT(Events(), ElementsAre("connected", "goodbye"));
 }
 
+TEST_F(SessionStepsTest, ASnapshotOfAJobThatHasEndedIsFollowedByGoodbye) {
+  StreamRequest request;
+  request.resources = {"job:1"};
+  Start(request, "job:1", /*answer=*/false);
+  std::vector<feed::SnapshotFrame> snapshots = {Snapshot("job:1", 50)};
+  snapshots[0].own = {feed::JobEnd::kFinal, 1};
+  AnswerSnapshots(10, std::move(snapshots));
+  EXPECT_EQ(Drain(), Session::Step::kEnd) << "without another read";
+  EXPECT_EQ(decoder_.frames()[1].id, "abcd1234-10");
+  EXPECT_THAT(Events(), ElementsAre("connected", "snapshot", "goodbye"));
+}
+
+TEST_F(SessionStepsTest, AnEarlierAttemptsEndIsNotTheJobsEnd) {
+  // Cancelled at 8 and run again since; the reader stands at 7.
+  StreamRequest request = Tail("job:1");
+  request.cursor = "abcd1234-7";
+  Start(request, "job:1", /*answer=*/false);
+  uint64_t ticket = 0;
+  ASSERT_EQ(session_->Next(), Session::Step::kRead);
+  EXPECT_EQ(session_->NextRead(ticket).after, "abcd1234-7");
+  auto page = std::make_shared<feed::Page>();
+  page->position = {kEpoch, 10};
+  page->frames = {Event(8, [](v1::ProgressEvent& event) { event.mutable_cancelled(); }), Notice(10)};
+  session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+  EXPECT_EQ(Drain(), Session::Step::kRead) << "where the job stands comes first";
+  standing_ = {feed::JobEnd::kNone, 2};
+  following_ = true;
+  EXPECT_EQ(Drain(), Session::Step::kIdle);
+  EXPECT_THAT(Events(), ElementsAre("connected", "job-cancelled", "notice"));
+}
+
+TEST_F(SessionStepsTest, SnapshotsComeInOrderAndOnlyTheLastHasTheId) {
+  for (const bool names : {true, false}) {
+    decoder_ = test::StreamDecoder();
+    if (session_ != nullptr) table_.Leave(*session_, 0);
+    StreamRequest request;
+    request.resources = {"job:1", "user:2", "job:3"};
+    request.names = names;
+    Start(request);
+    const auto spec = AnswerSnapshots(12, {Snapshot("job:1", 5), Snapshot("user:2", 300'000), Snapshot("job:3", 2)});
+    EXPECT_EQ(spec.resources, request.resources);
+    Drain();
+    const auto& frames = decoder_.frames();
+    ASSERT_EQ(frames.size(), 4u);
+    std::vector<size_t> sizes;
+    for (size_t i = 1; i < 4; ++i) {
+      sizes.push_back(frames[i].data.size());
+      EXPECT_EQ(frames[i].own_id, i == 3) << i;
+      EXPECT_EQ(frames[i].event, names ? "snapshot" : "");
+    }
+    EXPECT_THAT(sizes, ElementsAre(5u, 300'000u, 2u));
+    EXPECT_EQ(frames[3].id, "abcd1234-12");
+  }
+}
+
+TEST_F(SessionStepsTest, ASlowReaderKeepsAFewSnapshotsAndGetsTheRestAsTheyAreLater) {
+  StreamRequest request;
+  for (int i = 0; i < 100; ++i) request.resources.push_back("job:" + std::to_string(i));
+  Start(request);
+  std::vector<std::weak_ptr<const std::string>> alive;
+  std::vector<feed::SnapshotFrame> snapshots;
+  for (const std::string& name : request.resources) {
+    snapshots.push_back(Snapshot(name, 256 << 10));
+    alive.push_back(snapshots.back().json);
+  }
+  AnswerSnapshots(10, std::move(snapshots));
+  EXPECT_EQ(Drain(1000), Session::Step::kWrite) << "the socket is full";
+  const size_t kept = std::count_if(alive.begin(), alive.end(), [](const auto& json) { return !json.expired(); });
+  EXPECT_LE(kept, kMaxWaitingSnapshots / (256 << 10) + 1);
+  session_->Heartbeat(absl::UnixEpoch());
+  EXPECT_EQ(Drain(), Session::Step::kRead);
+  Deliver({Notice(11)});
+  const size_t first = kept;
+  for (size_t begin = first; begin < 100;) {
+    std::vector<feed::SnapshotFrame> rest;
+    const size_t end = std::min<size_t>(begin + kFewSnapshots, 100);
+    for (size_t i = begin; i < end; ++i) rest.push_back(Snapshot(request.resources[i], 2));
+    const auto spec = AnswerSnapshots(15, std::move(rest));
+    EXPECT_EQ(spec.resources, std::vector<std::string>(request.resources.begin() + begin, request.resources.begin() + end));
+    EXPECT_EQ(spec.at_least, 10u);
+    Drain();
+    begin = end;
+  }
+  // The id is where the first were taken: events follow from there.
+  std::vector<std::string> ids;
+  size_t count = 0;
+  for (const test::SseFrame& frame : decoder_.frames()) {
+    count += frame.event == "snapshot";
+    if (frame.own_id) ids.push_back(frame.event + " " + frame.id);
+  }
+  EXPECT_EQ(count, 100u);
+  EXPECT_THAT(ids, ElementsAre("snapshot abcd1234-10", "notice abcd1234-11"));
+}
+
+TEST_F(SessionStepsTest, FreshSnapshotsThatCameLaterAreNotOlderThanTheFirst) {
+  StreamRequest request;
+  request.resources = {"job:1", "job:2", "job:3"};
+  request.fresh = {"job:2", "job:3"};
+  request.cursor = "abcd1234-5";
+  Start(request);
+  AnswerSnapshots(10, {Snapshot("job:2", 2 << 20), Snapshot("job:3", 2)});
+  uint64_t ticket = 0;
+  ASSERT_EQ(session_->Next(), Session::Step::kRead);
+  EXPECT_EQ(session_->NextRead(ticket).after, "abcd1234-5");
+  auto page = std::make_shared<feed::Page>();
+  page->position = {kEpoch, 6};
+  page->frames = {Notice(6)};
+  page->more = true;
+  session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+  EXPECT_EQ(Drain(1000), Session::Step::kWrite) << "the socket is full";
+  EXPECT_EQ(Drain(), Session::Step::kRead);
+  // Events of job:3 are not sent before 10: a snapshot from before would leave a gap.
+  const auto spec = AnswerSnapshots(12, {Snapshot("job:3", 2)});
+  EXPECT_THAT(spec.resources, ElementsAre("job:3"));
+  EXPECT_EQ(spec.at_least, 10u);
+}
+
+TEST_F(SessionStepsTest, SnapshotsTooLargeForOneAnswerAreReadInParts) {
+  StreamRequest request;
+  for (size_t i = 0; i < kFewSnapshots + 1; ++i) request.resources.push_back("job:" + std::to_string(i));
+  Start(request);
+  uint64_t ticket = 0;
+  ASSERT_EQ(session_->Next(), Session::Step::kRead);
+  session_->NextRead(ticket);
+  session_->OnPage(ticket, absl::ResourceExhaustedError("larger than max"));
+  session_->RetryRead();
+  std::vector<feed::SnapshotFrame> snapshots;
+  for (size_t i = 0; i < kFewSnapshots; ++i) snapshots.push_back(Snapshot(request.resources[i], 2));
+  EXPECT_EQ(AnswerSnapshots(10, std::move(snapshots)).resources.size(), kFewSnapshots);
+  EXPECT_EQ(Drain(), Session::Step::kRead);
+  EXPECT_THAT(AnswerSnapshots(10, {Snapshot(request.resources.back(), 2)}).resources, ElementsAre(request.resources.back()));
+  Drain();
+  EXPECT_EQ(decoder_.frames().size(), kFewSnapshots + 2);
+  EXPECT_EQ(decoder_.frames().back().id, "abcd1234-10");
+}
+
 TEST_F(SessionStepsTest, AStreamThatBeginsAfterARetryableFailureWaitsTenMinutesToo) {
-  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_failed()->set_retryable(true); })};
+  standing_ = {feed::JobEnd::kRetryable, 1};
   Start(Tail("job:1"), "job:1");
   EXPECT_EQ(Drain(), Session::Step::kIdle);
   session_->CheckRetryWait(absl::UnixEpoch());
@@ -225,9 +377,9 @@ TEST_F(SessionStepsTest, AStreamThatBeginsAfterARetryableFailureWaitsTenMinutesT
 }
 
 TEST_F(SessionStepsTest, AResetForgetsHowTheOldLogsJobEnded) {
-  ends_ = {Event(5, [](v1::ProgressEvent& event) { event.mutable_failed()->set_retryable(true); })};
+  standing_ = {feed::JobEnd::kRetryable, 1};
   Start(Tail("job:1"), "job:1");
-  ends_.clear();
+  standing_ = {};
   session_->CheckRetryWait(absl::UnixEpoch());
   table_.OnReset(v1::Reset::EPOCH, "eeeeeeee-0", {"eeeeeeee", 0});
   session_->CheckRetryWait(absl::UnixEpoch() + kRetryWait);
@@ -346,7 +498,7 @@ TEST_F(SessionStepsTest, ResetsCarryTheirReason) {
   page->reset.emplace();
   page->reset->set_reason(v1::Reset::MALFORMED);
   page->reset->set_oldest("abcd1234-3");
-  page->snapshots.push_back({"job:1", "{}"});
+  page->snapshots.push_back(Snapshot("job:1", 2));
   session_->OnPage(ticket, feed::PagePtr(page));
   Drain();
   EXPECT_EQ(decoder_.frames()[1].data, R"({"type":"reset","reason":"malformed","oldest":"abcd1234-3"})");

@@ -175,8 +175,9 @@ feed::PagePtr World::Execute(const feed::ReadSpec& spec) {
   page->position = {epoch_, known};
   if (spec.snapshot || page->reset) {
     for (const std::string& name : spec.resources) {
-      page->snapshots.push_back({name, absl::StrCat(R"({"type":"snapshot","resource":")", name, R"(","cursor":")",
-                                                    contract::FormatCursor(page->position), "\"}")});
+      page->snapshots.push_back({name, std::make_shared<const std::string>(
+                                           absl::StrCat(R"({"type":"snapshot","resource":")", name, R"(","cursor":")",
+                                                        contract::FormatCursor(page->position), "\"}"))});
     }
   }
   if (page->reset || (spec.after.empty() && spec.last == 0)) return page;
@@ -220,7 +221,10 @@ void World::AddClient() {
   const uint32_t kind = Random(10);
   if (kind < 4) {
     request.cursor = contract::FormatCursor(epoch_, Random(head() + 3));
-    if (kind < 2) request.fresh.push_back(request.resources[Random(request.resources.size())]);
+    if (kind < 2) {
+      const size_t fresh = 1 + Random(request.resources.size());
+      request.fresh.assign(request.resources.begin(), request.resources.begin() + fresh);
+    }
   } else if (kind == 4) {
     request.last = 1 + Random(10);
   } else if (kind == 5) {
@@ -233,7 +237,9 @@ void World::AddClient() {
   if (Chance(20)) request.types = {"notice"};
   if (Chance(20)) request.latest_progress = true;
   request.names = !Chance(20);
-  client->session = std::make_unique<Session>(request, SessionOptions{}, table_, [](bool) {});
+  SessionOptions options;
+  if (Chance(50)) options.max_waiting_snapshots = 60;  // about one
+  client->session = std::make_unique<Session>(request, options, table_, [](bool) {});
   client->session->Start();
   clients_.push_back(std::move(client));
 }
@@ -315,9 +321,12 @@ void World::CheckStreamFrame(Client& client, const test::SseFrame& frame, const 
     client.snapshot_at[Member(frame.data, "resource")] = at->seq;
     if (!frame.own_id) return;
     // The id says that all up to it was delivered, by the snapshots or before them.
-    if (client.placed) CheckNothingMissed(client, at->seq);
+    // Snapshots that a slow reader got later may be newer than that.
+    const auto id = contract::ParseCursor(frame.id);
+    if (id->seq > at->seq) return Fault("a snapshot older than its id");
+    if (client.placed) CheckNothingMissed(client, id->seq);
     client.placed = true;
-    client.position = std::max(client.position, at->seq);
+    client.position = std::max(client.position, id->seq);
   }
 }
 
