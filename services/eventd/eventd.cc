@@ -52,12 +52,14 @@ absl::Status Eventd::Start() {
   if (*differences > 0) spdlog::warn("{} records would be judged otherwise today than when they were stored", *differences);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   spdlog::info("log open epoch={} floor={} head={} in {} ms", epoch, bounds.floor, bounds.head, took.count());
+  keeper_ = std::make_unique<rpc::JobKeeper>(hub_.get(), std::chrono::nanoseconds(options_.lost_after).count());
   log_ = std::make_unique<log::EmbeddedLog>(history_.get(), hub_.get(), NowNanos,
                                             log::EmbeddedOptions{.own_threads = !options_.store_dir.empty()});
   server_ = std::make_unique<rpc::Server>(rpc::ServerOptions{.listen = options_.listen,
                                                              .pace = options_.pace,
                                                              .read_threads = options_.store_dir.empty() ? 0 : kReadThreads},
-                                          hub_.get(), history_.get(), log_.get());
+                                          hub_.get(), history_.get(), log_.get(), keeper_.get());
+  keeper_->Start(log_.get());
   return server_->Start();
 }
 

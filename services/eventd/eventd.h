@@ -37,6 +37,7 @@ class Eventd {
   const Options options_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<hub::Hub> hub_;
+  std::unique_ptr<rpc::JobKeeper> keeper_;
   std::unique_ptr<log::EmbeddedLog> log_;
   std::unique_ptr<rpc::Server> server_;
 };

@@ -26,6 +26,8 @@ ABSL_FLAG(absl::Duration, retention_age, absl::ZeroDuration(),
           "How long events are kept, 1s to 8760h, for example 90m. 0: 72h on disk, 24h in memory.");
 ABSL_FLAG(absl::Duration, keep_jobs, absl::Hours(168),
           "How long a job is known after its last event, 1s to 8760h: what belongs to it, and how it ended.");
+ABSL_FLAG(absl::Duration, lost_after, absl::Minutes(10),
+          "How long a worker may be gone after its lease has run out, 1s to 24h, until its jobs have failed with WORKER_LOST.");
 ABSL_FLAG(uint64_t, min_free_mib, 256,
           "MiB of the disk that are to stay free, 0 to 1048576. Below, publishing is refused with RESOURCE_EXHAUSTED until "
           "there is space again; reading goes on.");
@@ -44,6 +46,7 @@ namespace {
 constexpr size_t kMib = 1 << 20;
 constexpr size_t kMaxRetentionMib = 1 << 20;
 constexpr std::chrono::seconds kMaxRetentionAge{8760 * 3600};
+constexpr std::chrono::seconds kMaxLostAfter{24 * 3600};
 constexpr std::chrono::milliseconds kMaxDrain{9000};
 constexpr std::chrono::microseconds kMaxPace{10'000};
 
@@ -91,6 +94,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   }
   options.sync = durability == "sync";
   options.keep_jobs = absl::ToChronoSeconds(absl::GetFlag(FLAGS_keep_jobs));
+  options.lost_after = absl::ToChronoSeconds(absl::GetFlag(FLAGS_lost_after));
   options.accept_loss = absl::GetFlag(FLAGS_accept_loss);
   options.rebuild = absl::GetFlag(FLAGS_rebuild);
   options.min_free_bytes = std::min<uint64_t>(absl::GetFlag(FLAGS_min_free_mib), kMaxRetentionMib) * kMib;
@@ -115,6 +119,7 @@ void Clamp(Options* options) {
   options->retention_bytes = std::clamp(options->retention_bytes, kMib, kMaxRetentionMib * kMib);
   options->retention_age = std::clamp(options->retention_age, std::chrono::seconds(1), kMaxRetentionAge);
   options->keep_jobs = std::clamp(options->keep_jobs, std::chrono::seconds(1), kMaxRetentionAge);
+  options->lost_after = std::clamp(options->lost_after, std::chrono::seconds(1), kMaxLostAfter);
   options->drain = std::clamp(options->drain, std::chrono::milliseconds(0), kMaxDrain);
   options->pace = std::clamp(options->pace, std::chrono::microseconds(0), kMaxPace);
 }
@@ -122,7 +127,7 @@ void Clamp(Options* options) {
 std::string Describe(const Options& options) {
   return absl::StrCat("listen=", options.listen, " log=", options.log, " durability=", options.sync ? "sync" : "os",
                       " min_free_mib=", options.min_free_bytes / kMib, " retention_mib=", options.retention_bytes / kMib,
-                      " retention_age=", options.retention_age.count(), "s keep_jobs=", options.keep_jobs.count(), "s drain=", options.drain.count(),
+                      " retention_age=", options.retention_age.count(), "s keep_jobs=", options.keep_jobs.count(), "s lost_after=", options.lost_after.count(), "s drain=", options.drain.count(),
                       "ms pace=", options.pace.count(), "us log_format=", options.json_log ? "json" : "text");
 }
 

@@ -18,6 +18,7 @@ struct Options {
   size_t retention_bytes = size_t{256} << 20;   // what kept events may take
   std::chrono::seconds retention_age{24 * 3600};  // how long events are kept
   std::chrono::seconds keep_jobs{7 * 24 * 3600};  // how long a job is known after its last event
+  std::chrono::seconds lost_after{600};         // from the end of a worker's lease to the failure of its jobs
   size_t min_free_bytes = size_t{256} << 20;    // free space of the disk below which nothing is stored
   bool accept_loss = false;                     // start even if acknowledged records are missing
   bool rebuild = false;                         // make all views from the kept records

@@ -229,6 +229,11 @@ void Hub::SetJobsListener(JobsListener listener) {
   jobs_listener_({.jobs = AllJobs()});
 }
 
+bool Hub::Released(absl::string_view producer) const {
+  const std::lock_guard lock(fold_mutex_);
+  return fold_->Released(producer);
+}
+
 std::shared_ptr<Subscription> Hub::Find(absl::string_view id) const {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : it->second;

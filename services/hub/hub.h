@@ -94,6 +94,9 @@ class Hub : public log::Pipeline {
   // As of the newest record that was folded, which need not be durable yet: Log::Ask waits for that.
   uint64_t ProducerMark(absl::string_view producer) const override;
 
+  // True if the producer released its lease and has published nothing since; as of the same record.
+  bool Released(absl::string_view producer) const;
+
   // A subscription to valid `names` from `cursor` on; null: from the head. `start` tells where that led.
   // Close it in the end. RESOURCE_EXHAUSTED if there are too many.
   absl::StatusOr<std::shared_ptr<Subscription>> Subscribe(std::string id, const std::vector<std::string>& names,

@@ -39,10 +39,11 @@ Verdict Fold::Apply(const Input& input) {
   Verdict verdict;
   bool fresh = true;
   if (!input.producer.empty()) {
-    NumberMarks& numbers = producers_.FindOrAdd(input.producer, Now(input));
-    if (input.first_of_stream) numbers.Settle(input.number);
-    fresh = numbers.Add(input.number);
-    verdict.producer_mark = numbers.mark();
+    Producer& producer = producers_.FindOrAdd(input.producer, Now(input));
+    producer.released = input.number == 0;
+    if (input.first_of_stream) producer.marks.Settle(input.number);
+    fresh = input.number != 0 && producer.marks.Add(input.number);
+    verdict.producer_mark = producer.marks.mark();
   }
   if (!fresh || input.event == nullptr || Repeats(input, &verdict)) return verdict;
   Judge(input, &verdict);
@@ -128,8 +129,13 @@ JobChanges Fold::TakeChanges() {
 }
 
 uint64_t Fold::ProducerMark(absl::string_view producer) const {
-  const NumberMarks* numbers = producers_.Peek(producer);
-  return numbers == nullptr ? 0 : numbers->mark();
+  const Producer* known = producers_.Peek(producer);
+  return known == nullptr ? 0 : known->marks.mark();
+}
+
+bool Fold::Released(absl::string_view producer) const {
+  const Producer* known = producers_.Peek(producer);
+  return known != nullptr && known->released;
 }
 
 }  // namespace milepost::jobs

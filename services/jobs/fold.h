@@ -38,7 +38,8 @@ struct Input {
   int64_t commit_nanos = 0;               // never less than the record's before it
   v1::ProgressEvent* event = nullptr;     // completed in place; null: only uses up the producer's number
   absl::string_view producer;             // empty: none
-  uint64_t number = 0;                    // the producer's number, from 1
+  // The producer's number, from 1. 0, without an event: it ended its stream by its own word and released its lease.
+  uint64_t number = 0;
   // The first record of a stream. A producer sends again all that was not acked, lowest first, so whatever lies below
   // was acked once: before the log forgot the producer, or before a loss of power or a restored backup took it away.
   bool first_of_stream = false;
@@ -60,6 +61,10 @@ struct Verdict {
 
 // Not thread-safe.
 class Fold {
+  struct Producer {
+    NumberMarks marks;
+    bool released = false;
+  };
   // What a call with an idempotency key got; empty places were not reached yet.
   struct Call {
     std::string content;
@@ -76,6 +81,9 @@ class Fold {
 
   // The contiguous mark of a producer; 0 if it is not known.
   uint64_t ProducerMark(absl::string_view producer) const;
+
+  // True if the producer released its lease and has published nothing since.
+  bool Released(absl::string_view producer) const;
 
   // What became of jobs since the last call. From here on those are left as they are: what comes makes new ones.
   JobChanges TakeChanges();
@@ -112,7 +120,7 @@ class Fold {
     };
     Fold* const fold_;
     std::vector<Row<std::shared_ptr<Job>>> jobs_;
-    std::vector<Row<NumberMarks>> producers_;
+    std::vector<Row<Producer>> producers_;
     std::vector<Row<Call>> calls_;
   };
 
@@ -134,7 +142,7 @@ class Fold {
   std::vector<JobPtr> changed_;
   bool keep_rows_ = false;
   std::vector<std::string> forgotten_jobs_;  // since the last Save; only with keep_rows_
-  AgedTable<NumberMarks> producers_{kMaxProducers, kMemoryNanos};
+  AgedTable<Producer> producers_{kMaxProducers, kMemoryNanos};
   AgedTable<Call> calls_{kMaxIdempotencyKeys, kIdempotencyNanos};
 };
 

@@ -118,11 +118,12 @@ void Fold::Save(uint64_t seq, const std::function<void(std::string, std::string)
   jobs_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Slot& slot) {
     row(Key(kJob, key), JobValue(*slot.job, used));
   });
-  producers_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const NumberMarks& marks) {
+  producers_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Producer& known) {
     views::ProducerRow producer;
     SetUsed(used, producer.mutable_used());
-    producer.set_mark(marks.mark());
-    for (const auto& [first, last] : marks.runs()) {
+    producer.set_mark(known.marks.mark());
+    producer.set_released(known.released);
+    for (const auto& [first, last] : known.marks.runs()) {
       auto* run = producer.add_runs();
       run->set_first(first);
       run->set_last(last);
@@ -159,7 +160,7 @@ absl::Status Fold::Loader::Add(absl::string_view key, absl::string_view value) {
       if (!row.ok()) return row.status();
       std::map<uint64_t, uint64_t> runs;
       for (const auto& run : row->runs()) runs.emplace(run.first(), run.last());
-      producers_.push_back({UsedOf(row->used()), name, NumberMarks::Restore(row->mark(), std::move(runs))});
+      producers_.push_back({UsedOf(row->used()), name, {NumberMarks::Restore(row->mark(), std::move(runs)), row->released()}});
       return absl::OkStatus();
     }
     case kCall: {

@@ -30,7 +30,7 @@ struct Record {
   // Valid by itself. Null: only uses up the producer's number, because the event was rejected before.
   std::unique_ptr<v1::ProgressEvent> event;
   std::string producer;    // empty: not from a numbered stream
-  uint64_t number = 0;     // the producer's number, from 1
+  uint64_t number = 0;     // the producer's number, from 1; 0, without an event: it releases its lease
   bool first_of_stream = false;  // the producer will never send a lower number again
   std::shared_ptr<const IdempotencyKey> idempotency;  // null: none; shared by the call's records
   size_t index = 0;        // place in the call

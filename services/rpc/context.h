@@ -8,8 +8,8 @@
 
 #include "services/hub/hub.h"
 #include "services/log/log.h"
+#include "services/rpc/job_keeper.h"
 #include "services/rpc/pacer.h"
-#include "services/rpc/producers.h"
 #include "services/rpc/read_pool.h"
 #include "services/rpc/streams.h"
 
@@ -29,7 +29,7 @@ struct Context {
   hub::Hub* hub = nullptr;
   log::Log* log = nullptr;
   Streams* streams = nullptr;
-  Producers* producers = nullptr;
+  JobKeeper* keeper = nullptr;
   std::function<int64_t()> clock;  // nanoseconds since the Unix epoch
   uint32_t credit = kDefaultCredit;
   ReadPool* read_pool = nullptr;        // null: the history is in memory, and is read on the spot

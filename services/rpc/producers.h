@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -24,13 +26,32 @@ class Producers {
     return before;
   }
 
-  // `stream` no longer speaks for `id`, if it still did.
-  void Leave(const std::string& id, const PublishStreamReactor* stream) {
+  // `stream` no longer speaks for `id`. False if it did not any more.
+  bool Leave(const std::string& id, const PublishStreamReactor* stream) {
     const std::lock_guard lock(mutex_);
     const auto it = by_id_.find(id);
-    if (it == by_id_.end()) return;
+    if (it == by_id_.end()) return false;
     const auto current = it->second.lock();
-    if (current == nullptr || current.get() == stream) by_id_.erase(it);
+    if (current != nullptr && current.get() != stream) return false;
+    by_id_.erase(it);
+    return true;
+  }
+
+  // The stream that speaks for `id`, or null.
+  std::shared_ptr<PublishStreamReactor> Find(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    const auto it = by_id_.find(id);
+    return it == by_id_.end() ? nullptr : it->second.lock();
+  }
+
+  // All that speak now.
+  std::vector<std::pair<std::string, std::shared_ptr<PublishStreamReactor>>> All() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<std::string, std::shared_ptr<PublishStreamReactor>>> all;
+    for (const auto& [id, weak] : by_id_) {
+      if (auto stream = weak.lock()) all.emplace_back(id, std::move(stream));
+    }
+    return all;
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "services/rpc/publish_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -42,6 +43,10 @@ bool IsFinal(const absl::Status& status) {
 
 }  // namespace
 
+int64_t SteadyNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 PublishStreamReactor* PublishStreamReactor::Start(const Context* context, grpc::CallbackServerContext* call) {
   auto reactor = std::shared_ptr<PublishStreamReactor>(new PublishStreamReactor(context, call));
   reactor->self_ = reactor;
@@ -54,7 +59,14 @@ PublishStreamReactor* PublishStreamReactor::Start(const Context* context, grpc::
 }
 
 void PublishStreamReactor::OnReadDone(bool ok) {
-  if (!ok) return End(absl::OkStatus());
+  heard_at_.store(SteadyNanos(), std::memory_order_relaxed);
+  if (!ok) {
+    {
+      const std::lock_guard lock(mutex_);
+      half_closed_ = true;
+    }
+    return End(absl::OkStatus());
+  }
   if (absl::Status status = Handle(); !status.ok()) return End(std::move(status));
   {
     const std::lock_guard lock(mutex_);
@@ -87,7 +99,8 @@ absl::Status PublishStreamReactor::HandleHello(const std::string& bytes) {
   }
   if (absl::Status status = ValidateHello(hello); !status.ok()) return status;
   greeted_ = true;
-  if (const auto before = context_->producers->TakeOver(hello.producer_id(), shared_from_this())) {
+  const int64_t lease = hello.has_lease() ? hello.lease().seconds() * jobs::kSecond + hello.lease().nanos() : jobs::kDefaultLeaseNanos;
+  if (const auto before = context_->keeper->Connect(hello.producer_id(), lease, shared_from_this())) {
     before->End(absl::AbortedError("producer_id: a newer stream of this producer took over"));
   }
   {
@@ -103,6 +116,8 @@ absl::Status PublishStreamReactor::HandleHello(const std::string& bytes) {
 }
 
 void PublishStreamReactor::OnMark(const log::Outcome& outcome) {
+  v1::PublishStreamResponse greeting;
+  context_->keeper->Greet(producer_, &greeting);
   {
     const std::lock_guard lock(mutex_);
     --in_flight_;
@@ -111,6 +126,7 @@ void PublishStreamReactor::OnMark(const log::Outcome& outcome) {
       acked_ = outcome.producer_mark;
       reply_.set_acked(acked_);
       reply_.set_credit(context_->credit);
+      reply_.MergeFrom(greeting);
       reply_due_ = true;
     } else if (!end_ || end_->ok()) {
       end_ = outcome.status;
@@ -274,6 +290,16 @@ void PublishStreamReactor::End(absl::Status status) {
   Pump();
 }
 
+void PublishStreamReactor::Send(const v1::PublishStreamResponse::Command& command) {
+  {
+    const std::lock_guard lock(mutex_);
+    *reply_.add_commands() = command;
+    // Before the answer to the hello it goes with that.
+    if (!asking_) reply_due_ = true;
+  }
+  Pump();
+}
+
 void PublishStreamReactor::Drain() { End(absl::UnavailableError("the service is stopping: connect again")); }
 
 void PublishStreamReactor::Tick(int64_t now_nanos) {
@@ -285,7 +311,7 @@ void PublishStreamReactor::Tick(int64_t now_nanos) {
 
 void PublishStreamReactor::OnDone() {
   context_->streams->Remove(this);
-  if (!producer_.empty()) context_->producers->Leave(producer_, this);
+  if (!producer_.empty()) context_->keeper->Disconnect(producer_, half_closed_ && !cancelled_ && !call_->IsCancelled(), this);
   self_.reset();
 }
 

@@ -1,6 +1,7 @@
 // PublishStreamReactor: one worker's stream.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,9 @@
 #include "services/rpc/envelope.pb.h"
 
 namespace milepost::rpc {
+
+// A monotonic clock, in nanoseconds from some time on.
+int64_t SteadyNanos();
 
 // Reads batches, appends what is valid, and tells the producer the cumulative ack. Acks that gather while a write
 // is under way leave as one.
@@ -38,6 +42,12 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
 
   void Tick(int64_t now_nanos) override;
   void Drain() override;
+
+  // Hands a request over to the worker.
+  void Send(const v1::PublishStreamResponse::Command& command);
+
+  // When something was last heard on this stream, by SteadyNanos.
+  int64_t heard_at() const { return heard_at_.load(std::memory_order_relaxed); }
 
   // Reads nothing more; ends with `status` when what was read is answered.
   void End(absl::Status status);
@@ -67,6 +77,7 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   grpc::ByteBuffer read_;
   bool greeted_ = false;
   bool numbered_ = false;  // the stream had a first event
+  std::atomic<int64_t> heard_at_{SteadyNanos()};
 
   // Owned by whoever has set busy_:
   grpc::ByteBuffer write_;
@@ -83,6 +94,7 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   size_t in_flight_ = 0;             // appends, and the hello, that are not answered
   bool busy_ = false;                // a write is under way, or the call is finished
   bool cancelled_ = false;
+  bool half_closed_ = false;         // by the producer
   std::optional<absl::Status> end_;  // how to end when all is answered
   int64_t write_started_nanos_ = 0;  // 0: no write is under way
 };

@@ -37,16 +37,17 @@ void SetArguments(const ServerOptions& options, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, log::Log* log)
+Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, log::Log* log, JobKeeper* keeper)
     : options_(std::move(options)),
       history_(history),
       hub_(hub),
+      keeper_(keeper),
       pacer_(options_.pace.count() > 0 ? std::make_unique<Pacer>() : nullptr),
       read_pool_(options_.read_threads > 0 ? std::make_unique<ReadPool>(options_.read_threads) : nullptr),
       context_({.hub = hub,
                 .log = log,
                 .streams = &streams_,
-                .producers = &producers_,
+                .keeper = keeper,
                 .clock = NowNanos,
                 .credit = options_.credit,
                 .read_pool = read_pool_.get(),
@@ -91,6 +92,7 @@ void Server::Housekeep() {
       const int64_t now = NowNanos();
       hub_->Tick(now);
       streams_.Tick(now);
+      keeper_->Tick();
       history_->Trim(now);
     }
     lock.lock();

@@ -32,8 +32,8 @@ struct ServerOptions {
 // Made once, started once, stopped once, by one thread.
 class Server {
  public:
-  // `hub`, `history` and `log` must outlive the server.
-  Server(ServerOptions options, hub::Hub* hub, history::History* history, log::Log* log);
+  // All must outlive the server.
+  Server(ServerOptions options, hub::Hub* hub, history::History* history, log::Log* log, JobKeeper* keeper);
   ~Server();
 
   // UNAVAILABLE if the address cannot be had.
@@ -51,8 +51,8 @@ class Server {
   const ServerOptions options_;
   history::History* const history_;
   hub::Hub* const hub_;
+  JobKeeper* const keeper_;
   Streams streams_;
-  Producers producers_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<ReadPool> read_pool_;
   const Context context_;

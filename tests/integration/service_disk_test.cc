@@ -62,6 +62,7 @@ class HeldHistory : public history::MemoryHistory {
 class DiskTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    keeper_.Start(&log_);
     ASSERT_TRUE(server_.Start().ok());
     stub_ = v1::EventService::NewStub(
         grpc::CreateChannel("127.0.0.1:" + std::to_string(server_.port()), grpc::InsecureChannelCredentials()));
@@ -122,9 +123,10 @@ class DiskTest : public ::testing::Test {
 
   HeldHistory history_;
   hub::Hub hub_{&history_, "testtest"};
+  rpc::JobKeeper keeper_{&hub_, int64_t{600} * 1'000'000'000};
   log::EmbeddedLog log_{&history_, &hub_, [] { return int64_t{1'000'000'000}; },
                         log::EmbeddedOptions{.own_threads = true, .retry = std::chrono::milliseconds(10)}};
-  rpc::Server server_{rpc::ServerOptions{.listen = "127.0.0.1:0", .read_threads = 2}, &hub_, &history_, &log_};
+  rpc::Server server_{rpc::ServerOptions{.listen = "127.0.0.1:0", .read_threads = 2}, &hub_, &history_, &log_, &keeper_};
   std::unique_ptr<v1::EventService::Stub> stub_;
 };
 

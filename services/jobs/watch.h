@@ -1,0 +1,105 @@
+// Watch: what the service itself has to say about jobs, because nobody else will.
+//
+// A worker's lease is renewed by whatever comes on its stream. When it runs out, the worker's jobs are STALLED, and
+// after `lost_after` they have failed with WORKER_LOST. Being alive is not moving: a job that is RUNNING without progress
+// for longer than is usual for its step is STALLED too, until it moves. Deadlines pass. Requests are handed to the worker
+// that last published for the job, and end when they were not answered.
+//
+// It decides on what is published, while the log may hold more already; so what it says holds only if nothing came in
+// between (`only_after`), and the fold's rules see to it that everything is said once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
+#include "milepost/v1/event_service.pb.h"
+#include "services/jobs/job.h"
+
+namespace milepost::jobs {
+
+inline constexpr int64_t kSecond = 1'000'000'000;
+// A producer's lease if it did not say, and that of the producers that are waited for after a start.
+inline constexpr int64_t kDefaultLeaseNanos = 30 * kSecond;
+// Due is called more often than this. A longer time between two calls was one in which the service did not work: it does
+// not count against anybody.
+inline constexpr int64_t kMaxPauseNanos = 5 * kSecond;
+// What was said and had no effect, because it could not be stored, is said again after so long.
+inline constexpr int64_t kSayAgainNanos = 5 * kSecond;
+
+// An event to append, if the job's newest event is still at `only_after` (0: in any case).
+struct Saying {
+  v1::ProgressEvent event;
+  uint64_t only_after = 0;
+};
+
+struct Command {
+  std::string producer;
+  v1::PublishStreamResponse::Command command;
+};
+
+// Times: `now` is a monotonic clock's, `wall` is since the Unix epoch; both in nanoseconds. Not thread-safe.
+class Watch {
+ public:
+  // `lost_after`: from the end of a lease to the job's failure.
+  explicit Watch(int64_t lost_after_nanos) : lost_after_(lost_after_nanos) {}
+
+  // What became of jobs, in the log's order. Adds what is to be said and to be handed over at once.
+  void OnJobs(const JobChanges& changes, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands);
+
+  // A producer's stream began, said something, ended (`clean`: by the producer's own word, which releases the lease).
+  void OnConnected(const std::string& producer, int64_t lease_nanos, int64_t now);
+  void OnHeard(const std::string& producer, int64_t heard_at);
+  void OnDisconnected(const std::string& producer, bool clean, int64_t heard_at);
+
+  // What a producer that begins a stream is told: the requests that wait for it, and the jobs it lost.
+  std::vector<Command> CommandsFor(const std::string& producer) const;
+  std::vector<v1::PublishStreamResponse::Lost> LostBy(const std::string& producer) const;
+
+  // To be called every second or so.
+  std::vector<Saying> Due(int64_t now, int64_t wall);
+
+  // Jobs that are looked after.
+  size_t size() const { return watched_.size(); }
+
+ private:
+  struct Watched {
+    JobPtr job;
+    int64_t moved_at = 0;      // when it last showed progress, by our clock
+    int64_t said_at = 0;       // when something was said about it at said_for
+    uint64_t said_for = 0;     // the job's newest event then
+    std::vector<std::pair<uint64_t, std::string>> told;  // requests and the producers that have them
+  };
+  struct Lease {
+    int64_t nanos = kDefaultLeaseNanos;
+    int64_t heard_at = 0;
+    bool connected = false;
+    bool released = false;
+    absl::flat_hash_set<std::string> jobs;  // watched ones, and lost ones
+    int64_t end() const { return heard_at + nanos; }
+  };
+
+  // `now` without the times in which the service did not work.
+  int64_t Counted(int64_t now) const { return now - paused_; }
+  void Look(const JobPtr& job, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands);
+  void Drop(const std::string& name);
+  void Attach(const Job& job, int64_t now);
+  void Detach(const Job& job);
+  const Lease* LeaseOf(const Job& job) const;
+  bool HasWorker(const Job& job, int64_t now) const;
+
+  void SayRequests(const Watched& watched, int64_t now, int64_t wall, std::vector<Saying>* sayings) const;
+  void SayState(const Watched& watched, int64_t now, int64_t wall, std::vector<Saying>* sayings) const;
+
+  const int64_t lost_after_;
+  int64_t last_due_ = 0;
+  int64_t paused_ = 0;  // all the time in which Due was not called
+  absl::flat_hash_map<std::string, Watched> watched_;  // those that have not ended, or have requests
+  absl::flat_hash_map<std::string, Lease> leases_;     // by producer
+  absl::flat_hash_map<std::string, JobPtr> lost_;      // those that ended with WORKER_LOST
+};
+
+}  // namespace milepost::jobs
