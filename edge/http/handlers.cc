@@ -80,14 +80,16 @@ class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
     return feed::EndOf(state) == feed::JobEnd::kFinal && cursor && last && last->seq <= cursor->seq;
   }
 
-  // Events of other jobs that carry the name may be still to be delivered; or the cursor is not of this log.
+  // Events of other jobs that carry the name may be still to be delivered; or the cursor is not of this log. One that has
+  // expired is: of the job itself there was nothing behind it.
   void LookForMore() {
     feed::ReadSpec rest;
     rest.resources = {job_};
     rest.after = request_.cursor;
     rest.limit = 1;
     context_.source.Read(std::move(rest), [self = shared_from_this()](absl::StatusOr<feed::PagePtr> page) {
-      self->Proceed(page.ok() && !(*page)->reset && !(*page)->more && (*page)->frames.empty());
+      const auto& reset = page.ok() ? (*page)->reset : std::nullopt;
+      self->Proceed(page.ok() && (reset ? reset->reason() == v1::Reset::EXPIRED : !(*page)->more && (*page)->frames.empty()));
     });
   }
 

@@ -1,0 +1,184 @@
+"""What snapshots hold, wherever they are sent, and how they fit to what follows."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+from cases import MilepostCase, SharedCase  # noqa: E402
+from clients import Load, get_json, notice, request, seq_of  # noqa: E402
+
+
+class SnapshotTest(SharedCase):
+    MEMBERS = ["type", "resource", "cursor", "jobs", "counts", "more"]
+
+    def setUp(self):
+        super().setUp()
+        self.job = f"job:{self._testMethodName}"
+        self.user = f"user:{self._testMethodName}"
+        self.cursors = self.publisher.publish([
+            {"job": self.job, "resources": [self.user], "status": {"state": "RUNNING", "title": "Trailer"}},
+            {"job": self.job, "progress": {"step": "a", "fraction": 0.25}},
+            {"job": f"{self.job}.b", "resources": [self.user], "completed": {"message": "well", "output": {"answer": 42}}}])
+
+    def check(self, snapshots):
+        """Those of self.user, self.job and an unknown resource."""
+        user, job, unknown = snapshots
+        for snapshot in snapshots:
+            self.assertEqual(list(snapshot), self.MEMBERS)
+            self.assertEqual(snapshot["cursor"], user["cursor"])
+        self.assertEqual([state["job"] for state in user["jobs"]], [f"{self.job}.b", self.job])
+        self.assertEqual(user["counts"], {"byState": {"RUNNING": 1, "COMPLETED": 1}, "total": 2})
+        self.assertEqual(user["jobs"][0]["output"], {"answer": 42})
+        state, = job["jobs"]
+        self.assertEqual((state["title"], state["cursor"]), ("Trailer", self.cursors[1]))
+        self.assertEqual(state, get_json(self.edge.port, f"/v1/jobs/{self.job}"))
+        self.assertEqual((unknown["jobs"], unknown["counts"], unknown["more"]), ([], {"byState": {}, "total": 0}, False))
+
+    def names(self):
+        return [self.user, self.job, "job:nobody"]
+
+    def test_a_stream_begins_with_them_in_order_and_the_last_has_the_id(self):
+        stream = self.stream(self.names())
+        self.until(lambda: len(stream.named("snapshot")) == 3)
+        self.assertEqual([frame.type for frame in stream.frames[:5]][1:], ["connected"] + 3 * ["snapshot"])
+        snapshots = [frame.json for frame in stream.named("snapshot")]
+        self.assertEqual([snapshot["resource"] for snapshot in snapshots], self.names())
+        self.check(snapshots)
+        self.assertEqual([frame.raw.startswith(b"id: ") for frame in stream.named("snapshot")], [False, False, True])
+        self.assertEqual(stream.last_id, snapshots[0]["cursor"])
+        wanted, = self.publisher.publish(notice(self.job, "x"))
+        self.until(lambda: stream.events)
+        self.assertEqual([id for _, id, _ in stream.events], [wanted])
+
+    def test_a_watch_too(self):
+        stream = self.fleet.open(self.edge.port, "/v1/events:watch", method="POST", body={"resources": self.names()})
+        self.until(lambda: len(stream.named("snapshot")) == 3)
+        self.check([frame.json for frame in stream.named("snapshot")])
+
+    def test_a_poll_without_after_too(self):
+        answer = get_json(self.edge.port, f"/v1/poll?resources={','.join(self.names())}")
+        self.check(answer["snapshots"])
+        self.assertEqual(answer["cursor"], answer["snapshots"][0]["cursor"])
+
+    def test_after_a_reset_too(self):
+        stream = self.stream(self.names(), last_event_id="abcdefgh-1")
+        self.until(lambda: len(stream.named("snapshot")) == 3)
+        self.assertEqual([frame.type for frame in stream.frames[1:6]], ["connected", "reset"] + 3 * ["snapshot"])
+        self.check([frame.json for frame in stream.named("snapshot")])
+        answer = get_json(self.edge.port, f"/v1/poll?resources={','.join(self.names())}&after=abcdefgh-1")
+        self.assertEqual(answer["reset"]["reason"], "epoch")
+        self.check(answer["snapshots"])
+
+    def test_fresh_ones_alone_get_one_with_a_cursor(self):
+        stream = self.stream([self.job, self.user], f"fresh={self.user}", last_event_id=self.cursors[0])
+        self.until(lambda: stream.events)
+        snapshot, = [frame.json for frame in stream.named("snapshot")]
+        self.assertEqual([state["job"] for state in snapshot["jobs"]], [f"{self.job}.b", self.job])
+        self.assertEqual([id for _, id, _ in stream.events], [self.cursors[1]])
+
+    def test_none_with_a_cursor_or_if_unwanted(self):
+        streams = [self.stream(self.names(), last_event_id=self.cursors[2]), self.stream(self.names(), "snapshot=0"),
+                   self.stream(self.names(), "last_event_id=latest")]
+        self.connected(*streams)
+        wanted, = self.publisher.publish(notice(self.job, "x"))
+        self.until(lambda: all(stream.events for stream in streams))
+        for stream in streams:
+            self.assertFalse(stream.named("snapshot"))
+            self.assertEqual([id for _, id, _ in stream.events], [wanted])
+
+    def test_snapshot_and_tail_fit_while_events_flow(self):
+        jobs = [f"{self.job}.{n}" for n in range(20)]
+        load = Load(self.edge.port, lambda n: {"job": jobs[n % 20], "resources": [self.user],
+                                               "progress": {"step": "a", "done": n}}, 1000, batch=5)
+        try:
+            self.until(lambda: len(load.published) > 100)
+            readers = []
+            for _ in range(50):
+                readers.append(self.stream([self.user, jobs[0]]))
+                self.until(lambda: len(readers[-1].named("snapshot")) == 2)
+        finally:
+            published = load.stop()
+        last = published[-1][1]
+        self.until(lambda: all(reader.events and reader.events[-1][1] == last for reader in readers))
+        for reader in readers:
+            first, second = [frame.json for frame in reader.named("snapshot")]
+            self.assertEqual(first["cursor"], second["cursor"])
+            at = seq_of(first["cursor"])
+            self.assertEqual([id for _, id, _ in reader.events],
+                             [cursor for _, cursor in published if seq_of(cursor) > at])
+            for state in first["jobs"]:
+                newest = [cursor for event, cursor in published if event["job"] == state["job"] and seq_of(cursor) <= at]
+                if newest:
+                    self.assertEqual(state["cursor"], newest[-1])
+
+    def test_a_pattern_with_more_than_a_frame_holds_says_so(self):
+        prefix = f"{self.job}.many"
+        for begin in range(0, 1200, 600):
+            self.publisher.publish([{"job": f"{prefix}.{n}", "status": {"state": "RUNNING", "title": "t" * 200}}
+                                    for n in range(begin, begin + 600)])
+        stream = self.stream(f"{prefix}*")
+        self.until(lambda: stream.named("snapshot"))
+        snapshot = stream.named("snapshot")[0].json
+        self.assertTrue(snapshot["more"])
+        self.assertEqual(snapshot["counts"]["total"], 1200)
+        self.assertLessEqual(len(snapshot["jobs"]), 1000)
+        self.assertEqual(snapshot["jobs"][0]["job"], f"{prefix}.1199")
+
+
+class EndedJobTest(MilepostCase):
+    """A job's end outlives its events."""
+
+    eventd_flags = ("--retention_mib=1",)
+
+    def end_and_forget(self, **end):
+        """Ends job:1 and publishes until the service has forgotten its events; the cursors of its two events."""
+        cursors = self.publisher.publish([notice("job:1", "x"), {"job": "job:1", **end}])
+        for _ in range(200):
+            self.publisher.publish([notice("job:filler", "x" * 4000)] * 20)
+            if get_json(self.edge.port, f"/v1/poll?resources=job:1&after={cursors[0]}")["reset"]:
+                return cursors
+        self.fail("nothing was forgotten")
+
+    def target(self):
+        return "/v1/jobs/job:1/events"
+
+    def test_204_and_the_result_are_told_by_the_state(self):
+        before, end = self.end_and_forget(completed={"output": {"answer": 42}})
+        self.assertEqual(request(self.edge.port, "GET", self.target(), {"Last-Event-ID": end})[0], 204)
+        fresh = self.fleet.open(self.edge.port, self.target())
+        back = self.fleet.open(self.edge.port, self.target(), last_event_id=before)
+        self.until(lambda: fresh.closed and back.closed)
+        self.assertEqual([frame.type for frame in fresh.frames[1:]], ["connected", "snapshot", "goodbye"])
+        self.assertEqual([frame.type for frame in back.frames[1:]], ["connected", "reset", "snapshot", "goodbye"])
+        for stream in (fresh, back):
+            state, = stream.named("snapshot")[0].json["jobs"]
+            self.assertEqual((state["state"], state["output"]), ("COMPLETED", {"answer": 42}))
+            self.assertEqual(stream.frames[-1].json["reason"], "ended")
+            # The browser reconnects with the snapshot's id, and is told to stop.
+            self.assertEqual(request(self.edge.port, "GET", self.target(), {"Last-Event-ID": stream.last_id})[0], 204)
+
+    def test_a_retryable_failure_is_no_end(self):
+        _, end = self.end_and_forget(failed={"code": "PROVIDER", "retryable": True})
+        stream = self.fleet.open(self.edge.port, self.target(), last_event_id=end)
+        self.until(lambda: stream.named("snapshot"))
+        self.assertEqual(stream.status, 200)
+        self.publisher.publish({"job": "job:1", "attempt": 2, "completed": {}})
+        self.until(lambda: stream.closed)
+        self.assertEqual(stream.frames[-1].json["reason"], "ended")
+
+    def test_an_end_that_was_not_the_last_word_is_no_end(self):
+        end, = self.publisher.publish({"job": "job:1", "cancelled": {}})
+        self.assertEqual(request(self.edge.port, "GET", self.target(), {"Last-Event-ID": end})[0], 204)
+        again, = self.publisher.publish({"job": "job:1", "attempt": 2, "status": {"state": "RUNNING"}})
+        stream = self.fleet.open(self.edge.port, self.target(), last_event_id=end)
+        self.until(lambda: stream.events)
+        self.assertEqual((stream.status, stream.events[0][1]), (200, again))
+        late = self.fleet.open(self.edge.port, f"{self.target()}?last_event_id=earliest")
+        self.until(lambda: len(late.events) == 2)
+        self.assertFalse(late.closed)
+
+
+if __name__ == "__main__":
+    unittest.main()
