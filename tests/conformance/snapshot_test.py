@@ -100,7 +100,9 @@ class SnapshotTest(SharedCase):
                 self.until(lambda: len(readers[-1].named("snapshot")) == 2)
         finally:
             published = load.stop()
-        last = published[-1][1]
+        event = notice(jobs[0], "after all the snapshots", resources=[self.user])
+        last, = self.publisher.publish(event)
+        published.append((event, last))
         self.until(lambda: all(reader.events and reader.events[-1][1] == last for reader in readers))
         for reader in readers:
             first, second = [frame.json for frame in reader.named("snapshot")]
