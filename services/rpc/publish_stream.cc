@@ -63,7 +63,7 @@ void PublishStreamReactor::OnReadDone(bool ok) {
   if (!ok) {
     {
       const std::lock_guard lock(mutex_);
-      half_closed_ = true;
+      half_closed_ = !end_;  // otherwise it is we who ended it
     }
     return End(absl::OkStatus());
   }

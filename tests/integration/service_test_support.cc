@@ -37,9 +37,10 @@ Producer::Producer(v1::EventService::Stub& stub, const std::string& id) : Produc
   if (Hello(id)) WaitAcked(0);
 }
 
-bool Producer::Hello(const std::string& id) {
+bool Producer::Hello(const std::string& id, int64_t lease_s) {
   v1::PublishStreamRequest request;
   request.mutable_hello()->set_producer_id(id);
+  if (lease_s > 0) request.mutable_hello()->mutable_lease()->set_seconds(lease_s);
   return Send(request);
 }
 
@@ -59,6 +60,15 @@ bool Producer::ReadReply() {
   }
   if (reply.has_credit()) credit_ = reply.credit();
   rejections_.insert(rejections_.end(), reply.rejections().begin(), reply.rejections().end());
+  commands_.insert(commands_.end(), reply.commands().begin(), reply.commands().end());
+  lost_.insert(lost_.end(), reply.lost().begin(), reply.lost().end());
+  return true;
+}
+
+bool Producer::WaitCommands(size_t count) {
+  while (commands_.size() < count) {
+    if (!ReadReply()) return false;
+  }
   return true;
 }
 

@@ -105,7 +105,8 @@ class Producer {
   // With hello; `acked` tells what it was answered with.
   Producer(v1::EventService::Stub& stub, const std::string& id);
 
-  bool Hello(const std::string& id);
+  // `lease_s` of 0: the default.
+  bool Hello(const std::string& id, int64_t lease_s = 0);
   bool Send(uint64_t first_number, const std::vector<v1::ProgressEvent>& events);
   bool Send(const v1::PublishStreamRequest& request) { return stream_->Write(request); }
 
@@ -115,6 +116,11 @@ class Producer {
   uint64_t acked() const { return acked_; }
   uint32_t credit() const { return credit_; }
   const std::vector<v1::PublishStreamResponse::Rejection>& rejections() const { return rejections_; }
+
+  // Reads until so many commands have come; false if the stream ends first.
+  bool WaitCommands(size_t count);
+  const std::vector<v1::PublishStreamResponse::Command>& commands() const { return commands_; }
+  const std::vector<v1::PublishStreamResponse::Lost>& lost() const { return lost_; }
 
   void Cancel() { context_.TryCancel(); }
   void WritesDone() { stream_->WritesDone(); }
@@ -130,6 +136,8 @@ class Producer {
   uint32_t credit_ = 0;
   bool any_ack_ = false;
   std::vector<v1::PublishStreamResponse::Rejection> rejections_;
+  std::vector<v1::PublishStreamResponse::Command> commands_;
+  std::vector<v1::PublishStreamResponse::Lost> lost_;
 };
 
 }  // namespace milepost::testing
