@@ -60,6 +60,10 @@ class Command:
         """As Ctrl-C in its terminal: every process of the group hears it."""
         os.killpg(self._popen.pid, signal.SIGINT)
 
+    def signal(self, number):
+        """To the command alone."""
+        self._popen.send_signal(number)
+
     def close(self):
         if self._popen.poll() is None:
             os.killpg(self._popen.pid, signal.SIGTERM)

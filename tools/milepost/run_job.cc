@@ -74,6 +74,10 @@ void RunJob::Refuse(const Request& request, absl::string_view reason) { Answer(r
 
 void RunJob::OnRequest(const Request& request) {
   if (request.job() != name_) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) return;  // nobody will act on it, and the end of the job ends it
+  }
   Answer(request, v1::Control::DELIVERED, "");
   std::lock_guard lock(mutex_);
   requests_.push_back(request);
@@ -86,7 +90,6 @@ void RunJob::Answer(const Request& request, v1::Control::Phase phase, absl::stri
   control.set_request(request.request());
   control.set_action(request.action());
   control.set_phase(phase);
-  if (phase == v1::Control::DELIVERED && request.has_deadline()) *control.mutable_deadline() = request.deadline();
   if (!reason.empty()) control.set_reason(std::string(reason));
   std::lock_guard lock(mutex_);
   report_.Control(control);
@@ -102,6 +105,10 @@ void RunJob::OnLost(uint32_t attempt) {
 }
 
 client::ProducerReport RunJob::Close(std::chrono::milliseconds flush) {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
   // A service that never answered is not waited for as long as one that is merely slow.
   constexpr std::chrono::milliseconds kPatienceWithSilence{500};
   return producer_.Close(producer_.Report().answered ? flush : std::min(flush, kPatienceWithSilence));

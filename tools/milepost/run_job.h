@@ -64,6 +64,7 @@ class RunJob {
   RunReport report_;
   std::deque<Request> requests_;
   bool running_ = false;
+  bool closing_ = false;
   client::Producer producer_;  // last: its thread uses all of the above
 };
 

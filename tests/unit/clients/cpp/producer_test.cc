@@ -1,86 +1,22 @@
 // A producer with a service of the test's own: what is handed on, what is renewed, and how it goes away.
-#include <condition_variable>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include "clients/cpp/producer.h"
-#include "milepost/v1/event_service.grpc.pb.h"
+#include "tests/support/fake_event_service.h"
 
 namespace milepost::client {
 namespace {
 
 using ::testing::ElementsAre;
-using Stream = grpc::ServerReaderWriter<v1::PublishStreamResponse, v1::PublishStreamRequest>;
+using test::FakeEventService;
+using test::Log;
+using test::ReadToTheEnd;
+using Stream = test::PublishStream;
 
 constexpr std::chrono::seconds kLimit{20};
-
-// Runs a script for each stream, the last one also for all that follow.
-class FakeService final : public v1::EventService::Service {
- public:
-  using Script = std::function<grpc::Status(Stream*)>;
-
-  explicit FakeService(std::vector<Script> scripts) : scripts_(scripts.begin(), scripts.end()) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~FakeService() { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  grpc::Status PublishStream(grpc::ServerContext*, Stream* stream) override {
-    Script script;
-    {
-      std::lock_guard lock(mutex_);
-      script = scripts_.front();
-      if (scripts_.size() > 1) scripts_.pop_front();
-    }
-    v1::PublishStreamRequest hello;
-    if (!stream->Read(&hello) || !hello.has_hello()) return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no hello");
-    v1::PublishStreamResponse greeting;
-    greeting.set_acked(0);
-    stream->Write(greeting);
-    return script(stream);
-  }
-
-  int port_ = 0;
-  std::mutex mutex_;
-  std::deque<Script> scripts_;  // guarded by mutex_
-  std::unique_ptr<grpc::Server> server_;
-};
-
-// Things that happen on other threads, in order.
-class Log {
- public:
-  void Add(std::string what) {
-    {
-      std::lock_guard lock(mutex_);
-      entries_.push_back(std::move(what));
-    }
-    changed_.notify_all();
-  }
-  // The first `count` entries, as soon as there are so many; fewer if the time is up.
-  std::vector<std::string> Wait(size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kLimit, [&] { return entries_.size() >= count; });
-    return entries_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> entries_;
-};
 
 v1::PublishStreamResponse Ask(uint64_t request) {
   v1::PublishStreamResponse response;
@@ -90,16 +26,9 @@ v1::PublishStreamResponse Ask(uint64_t request) {
   return response;
 }
 
-grpc::Status ReadToTheEnd(Stream* stream) {
-  v1::PublishStreamRequest request;
-  while (stream->Read(&request)) {
-  }
-  return grpc::Status::OK;
-}
-
 TEST(ProducerTest, ARequestThatComesAgainAfterAReconnectIsHandedOnOnce) {
   Log asked;
-  FakeService service({[](Stream* stream) {
+  FakeEventService service({[](Stream* stream) {
                          stream->Write(Ask(7));
                          return grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
                        },
@@ -115,7 +44,7 @@ TEST(ProducerTest, ARequestThatComesAgainAfterAReconnectIsHandedOnOnce) {
 
 TEST(ProducerTest, ALostJobIsToldBeforeItsEventsGoOn) {
   Log told, stored;
-  FakeService service({[&](Stream* stream) {
+  FakeEventService service({[&](Stream* stream) {
     v1::PublishStreamResponse response;
     response.add_lost()->set_job("job:1");
     response.mutable_lost(0)->set_attempt(3);
@@ -139,7 +68,7 @@ TEST(ProducerTest, ALostJobIsToldBeforeItsEventsGoOn) {
 
 TEST(ProducerTest, TheLeaseIsRenewedWhileNothingIsPublished) {
   Log renewed;
-  FakeService service({[&](Stream* stream) {
+  FakeEventService service({[&](Stream* stream) {
     v1::PublishStreamRequest request;
     while (stream->Read(&request)) renewed.Add(request.has_batch() && request.batch().events().empty() ? "empty" : "?");
     return grpc::Status::OK;
@@ -151,7 +80,7 @@ TEST(ProducerTest, TheLeaseIsRenewedWhileNothingIsPublished) {
 
 TEST(ProducerTest, ACleanCloseEndsTheStreamFromItsSideAndDoesNotBreakIt) {
   Log ended;
-  FakeService service({[&](Stream* stream) {
+  FakeEventService service({[&](Stream* stream) {
     v1::PublishStreamRequest request;
     uint64_t mark = 0;
     while (stream->Read(&request)) {
