@@ -161,6 +161,8 @@ class HttpRecipesTest(Recipes):
         with urllib.request.urlopen(url, timeout=30) as response:
             events = json.load(response)["events"]
         self.assertIn("completed", events[-1])
+        status, lines = self.milepost(self.one("build/release/bin/milepost jobs"), "jobs").finish()
+        self.assertEqual((status, lines[-1]), (0, "1 of 1 done"))
 
 
 class LogRecipesTest(unittest.TestCase):
@@ -192,7 +194,7 @@ class LogRecipesTest(unittest.TestCase):
 class ReadmeTest(unittest.TestCase):
     def test_no_command_goes_untested(self):
         tested = ("curl -N ", "curl -H ", "curl 'http", "grpcurl -plaintext ", "build/release/bin/milepost publish ",
-                  "build/release/bin/milepost run ", "build/release/bin/milepost log ", "build/release/bin/milepost-eventd &", "build/release/bin/milepost-edge &")
+                  "build/release/bin/milepost run ", "build/release/bin/milepost jobs", "build/release/bin/milepost log ", "build/release/bin/milepost-eventd &", "build/release/bin/milepost-edge &")
         self.assertEqual([command for command in readme_commands() if not command.startswith(tested)], [])
 
     def test_an_event_arrives_within_25_lines_of_at_most_150(self):
