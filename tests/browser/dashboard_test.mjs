@@ -135,6 +135,81 @@ test("a service that begins a new log empties the page and then goes on", kOptio
   assert.equal(await card("job:film").count(), 0);
 });
 
+test("a page that opens late knows what thousands of events ago was said", kOptions, async () => {
+  await publish(edge, { job: "job:film", status: { state: "RUNNING", title: "Trailer", labels: { team: "red" } } });
+  for (let round = 0; round < 3; round++) {
+    await publish(edge, ...Array.from({ length: 900 }, (_, i) => progress((round * 900 + i) / 3000, `frame ${round * 900 + i}`)));
+  }
+  await publish(edge, { job: "job:done", completed: { message: "there it is", output: { pages: 42 }, artifacts: [{ name: "report.pdf", uri: "https://example.com/report.pdf" }] } });
+  await openPage();
+  await barAt("job:film", 89);
+  assert.equal(await card("job:film").locator("h2").textContent(), "Trailer");
+  assert.match(await card("job:done").locator(".result").textContent(), /"pages": 42/);
+  assert.equal(await card("job:done").locator("a").getAttribute("href"), "https://example.com/report.pdf");
+  await publish(edge, progress(0.95, "frame 2850"));
+  await barAt("job:film", 95);
+});
+
+test("buttons ask the worker and tell what became of it", kOptions, async () => {
+  await publish(edge, { job: "job:film", status: { state: "RUNNING", title: "Trailer" } });
+  await openPage();
+  const button = (name) => card("job:film").getByRole("button", { name: `${name} Trailer` });
+  const told = (text) => card("job:film").locator(".request", { hasText: text }).waitFor();
+  const inState = (state) => page.locator(`[data-job="job:film"][data-state="${state}"]`).waitFor();
+  // What the worker says; `request` is the newest one's number.
+  const answer = async (action, phase, members) => {
+    const { events } = await (await fetch(`http://${edge.address}/v1/poll?resources=job:film&after=earliest`)).json();
+    const request = events.findLast(({ control }) => control?.phase === "REQUESTED").seq;
+    await publish(edge, { job: "job:film", control: { request, action, phase, ...members } });
+  };
+  assert.equal(await button("Resume").isVisible() || await button("Retry").isVisible(), false);
+  await button("Pause").click();
+  await told("Pause: requested");
+  await answer("PAUSE", "DELIVERED");
+  await told("Pause: the worker has it");
+  await answer("PAUSE", "REFUSED", { reason: "not in the middle of a frame" });
+  await told("Pause: refused (not in the middle of a frame)");
+  await button("Pause").press("Enter");
+  await told("Pause: requested");
+  await answer("PAUSE", "HONOURED");
+  await inState("PAUSED");
+  await button("Resume").waitFor();
+  // The button that had the focus is gone; it stays with the job, whose next buttons are a Tab away.
+  assert.equal(await card("job:film").evaluate((node) => node === document.activeElement), true);
+  await page.keyboard.press("Tab");
+  assert.equal(await button("Resume").evaluate((node) => node === document.activeElement), true);
+  await button("Cancel").click();
+  await answer("CANCEL", "HONOURED");
+  await inState("CANCELLING");
+  assert.equal(await card("job:film").getByRole("button").count(), 0);
+  await publish(edge, { job: "job:film", cancelled: { reason: "asked" } });
+  await inState("CANCELLED");
+  await button("Retry").click();
+  await told("Retry: requested");
+  await answer("RETRY", "HONOURED");
+  await publish(edge, { job: "job:film", attempt: 2, status: { state: "QUEUED" } });
+  await inState("QUEUED");
+  assert.match(await card("job:film").locator(".state").textContent(), /attempt 2/);
+});
+
+test("the filter shows what is asked for, also jobs that the page did not know", kOptions, async () => {
+  const many = Array.from({ length: 1100 }, (_, i) => ({ job: `job:n${i}`, status: { state: "RUNNING", title: `Number ${i} ${"x".repeat(200)}` } }));
+  await publish(edge, ...many.slice(0, 600));
+  await publish(edge, ...many.slice(600), { job: "job:film", completed: { message: "cut" } });
+  await openPage();
+  await card("job:film").waitFor();
+  assert.equal(await card("job:n3").count(), 0);
+  await page.getByLabel("Find").fill("number 3 x");
+  await card("job:n3").waitFor();
+  assert.equal(await card("job:film").isVisible(), false);
+  await page.getByLabel("Find").fill("");
+  await page.getByLabel("Show").selectOption("completed");
+  await card("job:film").waitFor();
+  assert.equal(await page.locator(".job:visible").count(), 1);
+  await page.getByLabel("Find").fill("nowhere");
+  await page.locator("#none").waitFor();
+});
+
 test("what events say is text, never markup", kOptions, async () => {
   const evil = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>';
   await openPage();
@@ -161,7 +236,11 @@ test("it reads well, wide and narrow, light and dark", kOptions, async () => {
     { job: "job:film", status: { state: "RUNNING", title: "Trailer", steps: [{ id: "fetch" }, { id: "render", weight: 8 }, { id: "upload" }] } },
     { job: "job:film", step: { id: "fetch", state: "DONE" } },
     { job: "job:film", progress: { step: "render", done: 96, total: 240, unit: "frames", message: "a scene with a rather long name that has to wrap somewhere" } },
-    { job: "job:film", output: { line: { text: "frame=96 fps=24 q=28.0 size=1024kB time=00:00:04.00 bitrate=2097.2kbits/s speed=1x" } } });
+    { job: "job:film", output: { line: { text: "frame=96 fps=24 q=28.0 size=1024kB time=00:00:04.00 bitrate=2097.2kbits/s speed=1x" } } },
+    { job: "job:import", status: { state: "QUEUED", title: "Import of the year's invoices", queuePosition: 2 } },
+    { job: "job:mail", failed: { code: "PROVIDER", message: "the mail server is full", retryable: true } },
+    { job: "job:ask", status: { state: "WAITING", title: "Book", message: "which cover?" } },
+    { job: "job:ask", notice: { severity: "WARNING", text: "Two covers were drawn: choose one." } });
   for (const [name, colorScheme, width] of [["light", "light", 1000], ["dark", "dark", 1000], ["narrow", "light", 360]]) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 900 });
