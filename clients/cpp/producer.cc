@@ -41,7 +41,10 @@ PublishSession::Options SessionOptions(const ProducerOptions& options) {
 class Producer::Driver {
  public:
   explicit Driver(ProducerOptions options)
-      : options_(std::move(options)), outbox_(SessionOptions(options_)), thread_([this] { Run(); }) {}
+      : options_(std::move(options)), outbox_(SessionOptions(options_)) {}
+
+  // Not before the producer knows its driver: what is called back may publish.
+  void Start() { thread_ = std::thread([this] { Run(); }); }
 
   Outbox& outbox() { return outbox_; }
 
@@ -123,7 +126,7 @@ class Producer::Driver {
   std::thread thread_;  // last: it uses all of the above
 };
 
-Producer::Producer(ProducerOptions options) : driver_(std::make_unique<Driver>(std::move(options))) {}
+Producer::Producer(ProducerOptions options) : driver_(std::make_unique<Driver>(std::move(options))) { driver_->Start(); }
 
 Producer::~Producer() { driver_->Stop(Clock::now()); }
 

@@ -4,27 +4,23 @@ slow, cut off and restarted; publish; watch.
 
 usage: milepost_cli_test.py BIN_DIRECTORY [unittest arguments]
 """
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from terminal import ENV, LIMIT, Terminal  # noqa: E402
+
 BIN = os.path.abspath(sys.argv[1])
 MILEPOST = os.path.join(BIN, "milepost")
-ENV = dict(os.environ, LANG="C.UTF-8", LC_ALL="C.UTF-8")
-LIMIT = 40  # seconds for anything
 # A shell that started this in the background would have it ignore interrupts, and every command below it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -86,45 +82,6 @@ class Proxy:
         self.cuts += len(pairs)
         for pair in pairs:
             self.close(*pair)
-
-
-class Terminal:
-    """A command whose terminal is ours."""
-    def __init__(self, argv, rows=24, columns=80):
-        self.output = b""
-        self.status = None
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execve(argv[0], argv, ENV)
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, data):
-        os.write(self.master, data)
-
-    def read_until(self, pattern):
-        """Reads on until the pattern is in all that was shown, or to the end without one."""
-        deadline = time.monotonic() + LIMIT
-        while pattern is None or not re.search(pattern, self.output):
-            if not select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise TimeoutError(f"{pattern}: {self.output!r}")
-            try:
-                data = os.read(self.master, 65536)
-            except OSError:
-                data = b""
-            if not data:
-                if pattern is None:
-                    return
-                raise EOFError(f"{pattern}: {self.output!r}")
-            self.output += data
-
-    def wait(self):
-        self.read_until(None)
-        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self.master)
-        return self.status
 
 
 def milepost(*args, **kwargs):

@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 from command import Command  # noqa: E402
 from servers import World, binary, free_port, patience  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 # A shell that started this in the background would have it ignore interrupts, and every command below it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -74,7 +75,8 @@ class JobsCase(unittest.TestCase):
         return [json.loads(line) for line in self.milepost("watch", "--json", job)[1]]
 
     def wait_for_event(self, wanted, job="job:t"):
-        watch = self.start("watch", "--json", "--cursor=earliest", job)
+        # With a second name the watch does not end with the job.
+        watch = self.start("watch", "--json", "--cursor=earliest", job, "none:none")
         event = json.loads(watch.lines_until(lambda line: wanted(json.loads(line)), LIMIT)[-1])
         watch.close()
         return event
@@ -229,6 +231,27 @@ class ControlTest(JobsCase):
         self.assertEqual(self.milepost("cancel", "--wait", "job:t")[0], 0)
         self.assertEqual(run.finish()[0], 4)
 
+    def test_ctrl_c_reaches_a_command_that_is_paused(self):
+        terminal = Terminal([binary("milepost"), "run", f"--eventd={self.address}", "--job=job:t", "--", "sh", "-c", "echo ready; exec sleep 60"])
+        terminal.read_until(rb"ready")
+        self.wait_for_event(lambda event: "status" in event)
+        self.assertEqual(self.milepost("pause", "--wait", "job:t")[0], 0)
+        terminal.type(b"\x03")
+        self.assertEqual(terminal.wait(), 130)
+        self.assertIn("cancelled", self.events()[-1])
+
+    def test_a_queued_job_without_a_worker_is_cancelled_at_once(self):
+        self.publish("--job=job:t", "--state=QUEUED")
+        status, lines, errors = self.milepost("cancel", "--wait", "--reason=not needed", "job:t")
+        self.assertEqual((status, lines[-1]), (0, "job:t: cancel was honoured"), errors)
+        self.assertEqual(self.milepost("watch", "job:t")[0], 4)
+
+    def test_a_request_that_nobody_answers_times_out(self):
+        self.publish("--job=job:t", "--state=RUNNING")
+        status, lines, _ = self.milepost("pause", "--wait", "--deadline=1s", "job:t")
+        self.assertEqual(status, 1)
+        self.assertRegex(lines[-1], r"^job:t: pause timed out")
+
     def test_a_kept_run_runs_again_on_retry(self):
         with tempfile.TemporaryDirectory() as place:
             run, _ = self.run_command(f"test -e {place}/again && exit 0; touch {place}/again; exit 3", "--keep")
@@ -285,7 +308,7 @@ class RestartTest(JobsCase):
         self.start_eventd()
 
     def start_eventd(self):
-        self.eventd = self.world.eventd(f"--log=rocksdb:{self.place}/data", "--min_free_mib=0", port=self.port)
+        self.eventd = self.world.eventd(f"--log=rocksdb:{self.place}/data", "--min_free_mib=0", "--lost_after=1s", port=self.port)
         self.address = self.eventd.address
 
     def test_a_request_that_the_worker_has_not_seen_outlives_the_service(self):
@@ -302,6 +325,20 @@ class RestartTest(JobsCase):
         controls = [e["control"]["phase"] for e in self.events() if "control" in e]
         self.assertEqual(controls, ["REQUESTED", "DELIVERED", "HONOURED"])
         self.assertEqual(self.state()["state"], "CANCELLED")
+
+    def test_a_run_that_was_away_for_too_long_goes_on_as_the_next_attempt(self):
+        run, _ = self.run_command(f"until test -e {self.place}/go; do sleep 0.05; done; echo well", "--lease=1s")
+        run.signal(signal.SIGSTOP)
+        self.assertEqual(self.wait_for_end()["failed"]["code"], "WORKER_LOST")
+        self.eventd.kill()
+        self.start_eventd()
+        run.signal(signal.SIGCONT)
+        self.wait_for_event(lambda e: e.get("attempt") == 2 and e.get("status", {}).get("state") == "RUNNING")
+        pathlib.Path(self.place, "go").touch()
+        self.assertEqual(run.finish(LIMIT), (0, ["well"]))
+        state = self.state()
+        self.assertEqual((state["state"], state["attempt"], state["outputTail"]), ("COMPLETED", 2, ["well"]))
+        self.assertEqual(run.errors, [])
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ void RunAttempt::StartCopying() {
   CopyOneOutput(&command_.errors, STDERR_FILENO, "stderr");
   if (command_.takes_input) {
     threads_.emplace_back(
-        [this] { CopyInput(STDIN_FILENO, command_.output.get(), stop_input_, [this] { typed_interrupt_ = true; }); });
+        [this] { CopyInput(STDIN_FILENO, command_.output.get(), stop_input_, [this] { OnTypedInterrupt(); }); });
   }
 }
 
@@ -88,6 +88,11 @@ void RunAttempt::CopyOneOutput(Fd* from, int to, const char* name) {
   });
 }
 
+void RunAttempt::OnTypedInterrupt() {
+  ++typed_interrupts_;
+  wake_.Set();
+}
+
 // Waits for something to happen, or for the time to tell what was held back, and acts on it.
 void RunAttempt::Step() {
   pollfd fds[3] = {{.fd = signals_, .events = POLLIN}, {.fd = wake_.fd(), .events = POLLIN}, {.fd = job_.requests_fd(), .events = POLLIN}};
@@ -95,6 +100,8 @@ void RunAttempt::Step() {
   if (fds[1].revents != 0) wake_.Clear();
   signalfd_siginfo info;
   while (read(signals_, &info, sizeof info) == sizeof info) OnSignal(static_cast<int>(info.ssi_signo));
+  // Whoever types Ctrl-C at a command that stands still wants it to see that.
+  if (paused_ && typed_interrupts_ != typed_before_pause_) Continue();
   job_.Tick();
   while (const auto request = job_.TakeRequest()) OnRequest(*request);
   if (const auto due = escalation_.Due(Clock::now())) Signal(*due);
@@ -154,6 +161,7 @@ void RunAttempt::OnRequest(const RunJob::Request& request) {
   const bool pause = verdict.deed == Deed::kPause;
   if (kill(-command_.pid, pause ? SIGSTOP : SIGCONT) != 0) return job_.Refuse(request, std::strerror(errno));
   paused_ = pause;
+  typed_before_pause_ = typed_interrupts_;
   job_.Honour(request);
 }
 
@@ -182,6 +190,10 @@ void RunAttempt::Signal(int number) {
   }
   kill(-command_.pid, number);
   // What is stopped does not see a signal before it goes on.
+  Continue();
+}
+
+void RunAttempt::Continue() {
   kill(-command_.pid, SIGCONT);
   paused_ = false;
 }
@@ -189,7 +201,7 @@ void RunAttempt::Signal(int number) {
 RunOutcome RunAttempt::Outcome() const {
   RunOutcome outcome{.how = RunOutcome::How::kExited, .number = WEXITSTATUS(*status_)};
   if (WIFSIGNALED(*status_)) outcome = {.how = RunOutcome::How::kKilled, .number = WTERMSIG(*status_)};
-  const bool by_key = outcome.how == RunOutcome::How::kKilled ? outcome.number == SIGINT : outcome.number == 128 + SIGINT || typed_interrupt_;
+  const bool by_key = outcome.how == RunOutcome::How::kKilled ? outcome.number == SIGINT : outcome.number == 128 + SIGINT || typed_interrupts_ > 0;
   outcome.interrupted = escalation_.begun() || (by_key && ExitStatus(outcome) != 0);
   outcome.requested = requested_;
   outcome.reason = escalation_.begun() ? reason_ : "interrupted";

@@ -34,6 +34,7 @@ class RunAttempt {
   void StartCopying();
   void CopyOneOutput(Fd* from, int to, const char* name);
   bool Finished() const { return status_ && copying_ == 0; }
+  void OnTypedInterrupt();
   void Step();
   void OnSignal(int number);
   void Reap();
@@ -43,6 +44,7 @@ class RunAttempt {
   void End(const RunJob::Request& request);
   void Interrupt(absl::string_view reason);
   void Signal(int number);
+  void Continue();
   RunOutcome Outcome() const;
 
   RunningCommand command_;
@@ -50,11 +52,12 @@ class RunAttempt {
   RunJob& job_;
   Event wake_, stop_output_, stop_input_;
   std::atomic<int> copying_ = 0;
-  std::atomic<bool> typed_interrupt_ = false;
+  std::atomic<int> typed_interrupts_ = 0;
 
   // Used by the main thread.
   Escalation escalation_;
   bool paused_ = false;
+  int typed_before_pause_ = 0;
   bool requested_ = false;  // a CANCEL request was honoured
   bool interrupted_here_ = false;
   std::string reason_;
