@@ -281,7 +281,7 @@ class CommandLineTest(unittest.TestCase):
         self.assertEqual(self.lines(), ["first"] + [f"line {i}" for i in range(1, 61)])
 
     def test_a_restarted_service_gets_what_the_old_one_had_not_acked(self):
-        watch = subprocess.Popen([MILEPOST, "watch", f"--eventd={self.eventd.address}", "job:t"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
+        watch = subprocess.Popen([MILEPOST, "watch", "--last=1000", f"--eventd={self.eventd.address}", "job:t"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
         process = self.start_run("--flush=20s", "--", "bash", "-c", "echo first; read x; for i in $(seq 60); do echo line $i; sleep 0.02; done", stdin=subprocess.PIPE)
         self.wait_for_event(lambda e: e.get("output", {}).get("line", {}).get("text") == "first")
         self.eventd.kill()
