@@ -35,11 +35,14 @@ Delivery ReadPosition::OnRead(v1::ReadResponse response) {
 Delivery ReadPosition::OnResponse(v1::SubscribeResponse response) {
   Delivery delivery;
   if (response.has_reset()) Reset(response.reset(), &delivery);
+  if (response.has_reset() && wanted_.last > 0) {
+    // What the new log already holds is not on this stream: it is read, and snapshots with it.
+    cursor_.clear();
+    return delivery;
+  }
   for (auto& snapshot : *response.mutable_snapshots()) delivery.snapshots.push_back(std::move(snapshot));
   Take(response.mutable_events(), &delivery);
   if (response.has_position()) cursor_ = response.position();
-  // What the new log already holds is not on this stream.
-  if (response.has_reset() && wanted_.last > 0) cursor_.clear();
   return delivery;
 }
 

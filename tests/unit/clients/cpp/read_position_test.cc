@@ -65,7 +65,11 @@ TEST(ReadPositionTest, AnotherLogIsReadFromItsBeginningAgain) {
   position.OnRead(read);
   v1::SubscribeResponse response = Response({}, "bbbbbbbb-3");
   response.mutable_reset()->set_reason(v1::Reset::EPOCH);
-  EXPECT_TRUE(position.OnResponse(response).reset.has_value());
+  response.add_snapshots()->add_jobs()->set_state(v1::JobState::COMPLETED);
+  const Delivery reset = position.OnResponse(response);
+  EXPECT_TRUE(reset.reset.has_value());
+  // They come again, with the events that lead up to them.
+  EXPECT_THAT(reset.snapshots, IsEmpty());
   ASSERT_TRUE(position.NeedsRead());
   v1::ReadResponse again;
   for (const uint64_t seq : {1, 2, 3}) again.add_events()->set_seq(seq);
@@ -92,7 +96,8 @@ TEST(ReadPositionTest, WithoutOldEventsAResetIsFollowedByTheSnapshotsOfTheStream
   ReadPosition position({.resources = {"job:1"}, .cursor = "aaaaaaaa-5"});
   v1::SubscribeResponse response = Response({}, "bbbbbbbb-3");
   response.mutable_reset()->set_reason(v1::Reset::EPOCH);
-  position.OnResponse(response);
+  response.add_snapshots();
+  EXPECT_EQ(position.OnResponse(response).snapshots.size(), 1u);
   EXPECT_FALSE(position.NeedsRead());
   EXPECT_THAT(Seqs(position.OnResponse(Response({4}))), ElementsAre(4));
 }
