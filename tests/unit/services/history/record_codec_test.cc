@@ -35,6 +35,8 @@ struct Samples {
     entries["first"].origin = {.producer = "0123456789abcdef", .number = 1, .first_of_stream = true};
     entries["idempotent"] = entries["event"];
     entries["idempotent"].origin = {.idempotency_key = "caller key", .idempotency_content = "digest", .index = 3};
+    entries["conditional"] = entries["event"];
+    entries["conditional"].origin = {.only_after = 1041};
     entries["void"] = {.seq = 1042, .commit_nanos = kNanos, .origin = {.producer = "0123456789abcdef", .number = 7}};
     refused.set_job("job:43");
     refused.mutable_notice()->set_text("x");
@@ -84,6 +86,7 @@ TEST(RecordCodecTest, ARecordIsReadBackAsItWas) {
     EXPECT_EQ(record->idempotency_key, std::string(entry.origin.idempotency_key));
     EXPECT_EQ(record->idempotency_content, std::string(entry.origin.idempotency_content));
     EXPECT_EQ(record->index, entry.origin.index);
+    EXPECT_EQ(record->only_after, entry.origin.only_after);
     const auto event = DecodeEvent(1042, bytes);
     ASSERT_TRUE(event.ok()) << event.status();
     ASSERT_EQ(*event != nullptr, entry.event != nullptr);

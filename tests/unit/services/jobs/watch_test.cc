@@ -229,10 +229,14 @@ TEST_F(WatchTest, AProducerThatReturnsIsToldWhatItLost) {
   EXPECT_THAT(watch_.LostBy("p"), IsEmpty());
 }
 
-TEST_F(WatchTest, AJobThatMovedInBetweenIsNotLost) {
+// When the job is to be stalled, and when it is to be lost.
+class WatchLateTest : public WatchTest, public ::testing::WithParamInterface<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(StalledAndLost, WatchLateTest, ::testing::Values(29 * kSecond, kLostAfter + 29 * kSecond));
+
+TEST_P(WatchLateTest, AJobThatMovedInBetweenIsLeftAlone) {
   watch_.OnConnected("p", kDefaultLeaseNanos, now_);
   Append(Status(JobState::RUNNING), "p");
-  Pass(29 * kSecond);
+  Pass(GetParam());
   now_ += kSecond;
   const std::vector<Saying> late = watch_.Due(now_, kWallStart + now_);
   ASSERT_THAT(late, SizeIs(1));
@@ -275,6 +279,8 @@ TEST_F(WatchTest, ARequestIsHandedOverOnceAndAnswered) {
   EXPECT_EQ(commands_[0].command.request(), request);
   EXPECT_EQ(commands_[0].command.action(), Control::PAUSE);
   EXPECT_THAT(watch_.CommandsFor("p"), SizeIs(1)) << "for a worker that connects again";
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  EXPECT_FALSE(Reply(request, Control::CANCEL, Control::HONOURED).is_event) << "another action was asked for";
   EXPECT_TRUE(Reply(request, Control::PAUSE, Control::DELIVERED).is_event);
   EXPECT_FALSE(Reply(request, Control::PAUSE, Control::DELIVERED).is_event);
   EXPECT_TRUE(Reply(request, Control::PAUSE, Control::HONOURED).is_event);
@@ -309,8 +315,14 @@ TEST_F(WatchTest, CancelTakesThePlaceOfPauseAndResume) {
   EXPECT_TRUE(Reply(cancel, Control::CANCEL, Control::HONOURED).is_event);
   EXPECT_EQ(State(), JobState::CANCELLING);
   EXPECT_EQ(Ask(Control::CANCEL), cancel) << "it is winding down for that request";
+  EXPECT_FALSE(Reply(cancel, Control::CANCEL, Control::HONOURED).is_event) << "it was honoured before";
   Pass(5 * kMinute, {"p"});
   EXPECT_THAT(Phases(cancel), ElementsAre(Control::HONOURED));
+  v1::ProgressEvent cancelled;
+  cancelled.set_job("job:1");
+  cancelled.mutable_cancelled();
+  Append(cancelled, "p");
+  EXPECT_EQ(watch_.size(), 0u);
 }
 
 TEST_F(WatchTest, AQueuedJobWithoutAWorkerIsCancelledAtOnce) {
@@ -368,6 +380,8 @@ TEST_F(WatchTest, ARequestFollowsTheJobToTheWorkerThatPublishesForItNow) {
   ASSERT_THAT(commands_, SizeIs(2));
   EXPECT_EQ(commands_[1].producer, "q");
   EXPECT_EQ(commands_[1].command.request(), request);
+  EXPECT_THAT(watch_.CommandsFor("p"), IsEmpty());
+  EXPECT_THAT(watch_.CommandsFor("q"), SizeIs(1));
 }
 
 }  // namespace
