@@ -295,5 +295,49 @@ class VanishingTest(MilepostCase):
         self.assertEqual(request(self.edge.port, "GET", "/healthz")[0], 200)
 
 
+class LargeSnapshotTest(MilepostCase):
+    """Snapshots of 80 patterns, each as large as one may be: together more than one answer of the service can hold."""
+
+    PATTERNS = 80
+
+    def setUp(self):
+        super().setUp()
+        for p in range(self.PATTERNS):
+            self.publisher.publish([{"job": f"job:p{p}.{n}", "metadata": {"k": "v" * 4000}, "status": {"state": "RUNNING"}}
+                                    for n in range(70)])
+        self.names = [f"job:p{p}.*" for p in range(self.PATTERNS)]
+
+    def check(self, stream):
+        self.until(lambda: len(stream.named("snapshot")) == self.PATTERNS, 60)
+        snapshots = [frame.json for frame in stream.named("snapshot")]
+        self.assertEqual([snapshot["resource"] for snapshot in snapshots], self.names)
+        self.assertTrue(all(snapshot["more"] and snapshot["counts"]["total"] == 70 for snapshot in snapshots))
+
+    def test_they_come_and_the_tail_follows(self):
+        stream = self.stream(self.names)
+        self.check(stream)
+        self.assertEqual(len({frame.json["cursor"] for frame in stream.named("snapshot")}), 1)
+        wanted, = self.publisher.publish(notice("job:p3.5", "x"))
+        self.until(lambda: stream.events)
+        self.assertEqual(stream.events[0][1], wanted)
+
+    def test_readers_that_stall_in_them_keep_little(self):
+        self.check(self.stream(self.names))
+        before = self.edge.rss_kib()
+        stalled = [self.stream(self.names, receive_buffer=4096) for _ in range(30)]
+        for stream in stalled:
+            self.until(lambda: stream.status)
+            stream.stop_reading()
+        # All had time to be sent what is sent to them: a reader that came later has it.
+        self.check(self.stream(self.names))
+        if not sanitized():
+            self.assertLess(self.edge.rss_kib() - before, 30 * 2048)
+        wanted, = self.publisher.publish(notice("job:p3.5", "x"))
+        stalled[0].go_on_reading()
+        self.check(stalled[0])
+        self.until(lambda: stalled[0].events)
+        self.assertEqual(stalled[0].events[0][1], wanted)
+
+
 if __name__ == "__main__":
     unittest.main()
