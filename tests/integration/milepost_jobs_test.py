@@ -162,6 +162,15 @@ class WatchTest(JobsCase):
             self.publish(f"--job={job}", *flags)
             self.assertEqual(self.milepost("watch", job), (status, [f"{job} {line}"], []))
 
+    def test_in_a_terminal_a_job_that_has_ended_is_drawn_once(self):
+        self.publish("--job=job:1", "--step=render", "--fraction=0.5", "--message=frame 7")
+        self.publish("--job=job:1", "--failed=PROVIDER", "--message=quota")
+        terminal = Terminal([binary("milepost"), "watch", f"--eventd={self.address}", "job:1"])
+        self.assertEqual(terminal.wait(), 3)
+        shown = terminal.output.decode()
+        self.assertRegex(shown, r"job:1 · PROVIDER: quota +FAILED")
+        self.assertRegex(shown, r"render █+.* 50%  frame 7")
+
     def test_it_begins_with_what_is_and_goes_on_with_what_comes(self):
         self.publish("--job=job:1", "--state=RUNNING", "--title=Trailer")
         self.publish("--job=job:1", "--step=tts", "--fraction=0.25", "--message=line 3")

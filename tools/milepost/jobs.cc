@@ -109,7 +109,7 @@ int List(const client::JobClient& client, const JobsFlags& flags) {
         jobs.push_back(std::move(job));
       }
     }
-    more = have < wanted && page->has_next_page_token() && !page->next_page_token().empty();
+    more = have < wanted && page->jobs_size() > 0 && !page->next_page_token().empty();
     request.set_page_token(page->next_page_token());
   }
   if (flags.json) return 0;
