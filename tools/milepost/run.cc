@@ -138,8 +138,8 @@ class IgnoredSignals {
 
 // Until somebody asks for another attempt. False: whoever started us has had enough.
 bool WaitForRetry(int signals, const RunOutcome& outcome, RunJob* job) {
-  std::cerr << "milepost: " << job->name() << (outcome.interrupted ? " was cancelled" : absl::StrCat(" failed: ", Describe(outcome)))
-            << "; waiting for milepost retry " << job->name() << " (Ctrl-C ends the waiting)\n";
+  const std::string how = outcome.interrupted ? "was cancelled" : absl::StrCat("failed: ", Describe(outcome));
+  std::cerr << absl::StrCat("milepost: ", job->name(), " ", how, "; waiting for milepost retry ", job->name(), " (Ctrl-C ends the waiting)\n");
   for (;;) {
     pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = job->requests_fd(), .events = POLLIN}};
     poll(fds, 2, -1);
