@@ -79,6 +79,10 @@ void HandleControl(feed::Source& source, v1::Control::Action action, Request req
     return responder.Respond(Problem(415, ReasonPhrase(415),
                                      absl::StrCat("Content-Type: ", contract::Quoted(type), ": send application/json")));
   }
+  // A page of another site could send this, having no body, without asking first.
+  if (request.Header("Sec-Fetch-Site") == "cross-site") {
+    return responder.Respond(Problem(absl::PermissionDeniedError("Sec-Fetch-Site: pages of other sites may not ask for this")));
+  }
   auto parsed = ParseControl(request.params.at(0), action, request.query, request.body);
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   source.ControlJob(*std::move(parsed), [responder = std::move(responder)](

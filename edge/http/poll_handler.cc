@@ -73,6 +73,11 @@ class Poll final : public feed::Reader, public Waiter, public std::enable_shared
   }
 
   void OnPage(absl::StatusOr<feed::PagePtr> page) {
+    if (absl::IsResourceExhausted(page.status())) {
+      Answer(Problem(absl::InvalidArgumentError(
+          "resources: their snapshots are too large for one answer: ask for fewer, or use a stream")));
+      return;
+    }
     if (!page.ok()) {
       Answer(Problem(page.status()));
       return;

@@ -92,6 +92,7 @@ feed::ReadSpec Session::NextRead(uint64_t& ticket) {
   }
   purpose_ = Purpose::kCatchUp;
   spec.resources = fresh_ != nullptr ? fresh_->others : Names();
+  if (probing_) spec.resources = Few(std::move(spec.resources));
   spec.after = Id(position_);
   spec.through = fresh_ != nullptr ? fresh_->through : 0;
   spec.at_least = std::max(FeedsStart() - 1, spec.through);
@@ -107,8 +108,14 @@ void Session::OnPage(uint64_t ticket, const absl::StatusOr<feed::PagePtr>& answe
   // longer: its numbers may mean something else. The trunk will soon say which.
   const bool usable = answer.ok() && table_.position() && (*answer)->position.epoch == table_.position()->epoch;
   if (!usable) {
-    few_snapshots_ |= absl::IsResourceExhausted(answer.status());
+    if (absl::IsResourceExhausted(answer.status())) {
+      // Events are never so many: if they were asked for, the answer was a reset with its snapshots.
+      few_snapshots_ = true;
+      probing_ = purpose_ == Purpose::kCatchUp || (purpose_ == Purpose::kPlace && !request_->cursor.empty());
+    }
     read_failed_ = true;
+  } else if (std::exchange(probing_, false) && !(*answer)->reset) {
+    // No reset, and not all that is wanted.
   } else if (purpose_ == Purpose::kFresh) {
     fresh_->snapshots = *answer;
     fresh_->through = (*answer)->position.seq;

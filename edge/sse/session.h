@@ -118,6 +118,7 @@ class Session final : public feed::Reader {
   bool Live() const;
   uint64_t FeedsStart() const;
   std::vector<std::string> Names() const;
+  static std::vector<std::string> Few(std::vector<std::string> names);  // the first kFewSnapshots
   std::string Id(uint64_t seq) const;
 
   void PlaceWithoutRead();
@@ -170,6 +171,7 @@ class Session final : public feed::Reader {
   bool read_failed_ = false;
   bool end_checked_;             // where the followed job stood is known
   bool few_snapshots_ = false;   // those of all resources are too much for one read
+  bool probing_ = false;         // a read of events was answered with too much: a smaller one tells of the reset
   bool awaiting_retry_ = false;  // the followed job's attempt failed, and another may follow
   uint32_t failed_attempt_ = 0;
   bool ending_ = false;

@@ -6,15 +6,11 @@
 #include "proto/contract/cursor.h"
 
 namespace milepost::edge::sse {
-namespace {
 
-// At most kFewSnapshots.
-std::vector<std::string> Few(std::vector<std::string> names) {
+std::vector<std::string> Session::Few(std::vector<std::string> names) {
   if (names.size() > kFewSnapshots) names.resize(kFewSnapshots);
   return names;
 }
-
-}  // namespace
 
 // Many streams need nothing from the service: they begin at the end of the log, or where the feeds reach back to.
 void Session::PlaceWithoutRead() {
@@ -68,6 +64,7 @@ feed::ReadSpec Session::PlacingRead() const {
       const auto cursor = contract::ParseCursor(request_->cursor);
       if (!cursor || cursor->seq <= fresh_->through) spec.through = spec.at_least = fresh_->through;
     }
+    if (probing_) spec.resources = Few(std::move(spec.resources));
   } else if (request_->last > 0) {
     spec.last = request_->last;
     spec.types = ServiceTypes();

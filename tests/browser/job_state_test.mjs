@@ -68,6 +68,13 @@ test("metadata keeps the newest value of each key within its limit", () => {
   assert.equal(Object.keys(state.metadata).length, 1);
 });
 
+test("a request to an attempt begins none", () => {
+  const state = reduce({}, { job: "job:1", progress: { step: "a", fraction: 0.5 } });
+  reduce(state, { job: "job:1", attempt: 2, control: { action: "RETRY", phase: "REQUESTED" } });
+  assert.equal(state.attempt, 1);
+  assert.equal(state.state, "RUNNING");
+});
+
 test("estimates that an event does not bring are gone", () => {
   const state = reduce({}, { job: "job:1", progress: { step: "a" }, overall: 0.5, eta: "10s", etaP90: "20s" });
   reduce(state, { job: "job:1", progress: { step: "a" } });

@@ -321,6 +321,16 @@ class LargeSnapshotTest(MilepostCase):
         self.until(lambda: stream.events)
         self.assertEqual(stream.events[0][1], wanted)
 
+    def test_after_a_reset_they_come_too(self):
+        stream = self.stream(self.names, last_event_id="abcdefgh-1")
+        self.check(stream)
+        self.assertEqual([frame.type for frame in stream.frames[1:4]], ["connected", "reset", "snapshot"])
+
+    def test_a_poll_that_wants_too_much_is_told_so(self):
+        status, _, body = request(self.edge.port, "GET", f"/v1/poll?resources={','.join(self.names)}")
+        self.assertEqual(status, 400)
+        self.assertIn(b"resources", body)
+
     def test_readers_that_stall_in_them_keep_little(self):
         self.check(self.stream(self.names))
         before = self.edge.rss_kib()

@@ -190,6 +190,16 @@ TEST_F(JobHandlersTest, ABodyIsJson) {
   EXPECT_EQ(Post("/v1/jobs/job:42:cancel", R"({"actor":"eve"})").status, 400u);
 }
 
+TEST_F(JobHandlersTest, APageOfAnotherSiteMayAskForNothing) {
+  const auto post = [this](const char* site) {
+    return Ask({.method = "POST", .path = "/v1/jobs/job:42:cancel", .headers = {{"Sec-Fetch-Site", site}}}).status;
+  };
+  EXPECT_EQ(post("cross-site"), 403u);
+  EXPECT_EQ(service_.asked, "");
+  EXPECT_EQ(post("same-origin"), 202u);
+  EXPECT_EQ(post("none"), 202u);
+}
+
 TEST_F(JobHandlersTest, OtherVerbsAre404AndOtherMethods405) {
   EXPECT_EQ(Post("/v1/jobs/job:42:explode").status, 404u);
   EXPECT_EQ(Get("/v1/jobs/job:42:explode").status, 404u);

@@ -113,5 +113,46 @@ TEST_F(SessionSnapshotTest, SnapshotsTooLargeForOneAnswerAreReadInParts) {
   EXPECT_EQ(decoder_.frames().back().id, "abcd1234-10");
 }
 
+TEST_F(SessionSnapshotTest, AResetWithTooManySnapshotsIsFoundOutByASmallerRead) {
+  StreamRequest request;
+  for (size_t i = 0; i < kFewSnapshots + 1; ++i) request.resources.push_back("job:" + std::to_string(i));
+  request.cursor = "zzzz9999-5";
+  Start(request);
+  const auto too_large = [&] {
+    uint64_t ticket = 0;
+    ASSERT_EQ(session_->Next(), Session::Step::kRead);
+    EXPECT_EQ(session_->NextRead(ticket).resources.size(), kFewSnapshots + 1);
+    session_->OnPage(ticket, absl::ResourceExhaustedError("larger than max"));
+    EXPECT_EQ(session_->Next(), Session::Step::kIdle) << "not again at once";
+    session_->RetryRead();
+  };
+  const auto answer = [&](bool reset) {
+    uint64_t ticket = 0;
+    ASSERT_EQ(session_->Next(), Session::Step::kRead);
+    const auto spec = session_->NextRead(ticket);
+    EXPECT_EQ(spec.after, "zzzz9999-5");
+    EXPECT_EQ(spec.resources.size(), kFewSnapshots);
+    auto page = std::make_shared<feed::Page>();
+    page->position = {kEpoch, 10};
+    if (reset) {
+      page->reset.emplace();
+      page->reset->set_reason(v1::Reset::EPOCH);
+      for (const std::string& name : spec.resources) page->snapshots.push_back(Snapshot(name, 2));
+    }
+    session_->OnPage(ticket, feed::PagePtr(std::move(page)));
+  };
+  too_large();
+  answer(false);  // a part is no answer
+  EXPECT_FALSE(session_->position().has_value());
+  too_large();
+  answer(true);
+  EXPECT_EQ(Drain(), Session::Step::kRead);
+  EXPECT_THAT(AnswerSnapshots(12, {Snapshot(request.resources.back(), 2)}).resources, ElementsAre(request.resources.back()));
+  Drain();
+  EXPECT_EQ(decoder_.frames().size(), kFewSnapshots + 3);
+  EXPECT_EQ(decoder_.frames()[1].event, "reset");
+  EXPECT_EQ(decoder_.frames().back().id, "abcd1234-10");
+}
+
 }  // namespace
 }  // namespace milepost::edge::sse
