@@ -1,12 +1,14 @@
 // The dashboard in a real, headless Chromium, against the real servers.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { kDeadlineMs, Server, publish } from "./servers.mjs";
+import { kDeadlineMs, Server, inTime, publish } from "./servers.mjs";
 
 const kRoot = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const kChromium = "/usr/bin/chromium";
@@ -190,6 +192,28 @@ test("buttons ask the worker and tell what became of it", kOptions, async () => 
   await publish(edge, { job: "job:film", attempt: 2, status: { state: "QUEUED" } });
   await inState("QUEUED");
   assert.match(await card("job:film").locator(".state").textContent(), /attempt 2/);
+});
+
+test("a worker that runs a command does what the buttons say", kOptions, async (t) => {
+  const program = path.join(process.env.MILEPOST_BIN ?? "build/release/bin", "milepost");
+  // `cat` waits for input that never comes.
+  const worker = spawn(program, ["run", `--eventd=${eventd.address}`, "--job=job:cat", "--title=Cat", "--", "cat"], { stdio: ["pipe", "ignore", "ignore"] });
+  const exit = once(worker, "exit");
+  t.after(() => worker.kill("SIGKILL"));
+  await openPage();
+  const inState = (state) => page.locator(`[data-job="job:cat"][data-state="${state}"]`).waitFor();
+  const click = (name) => card("job:cat").getByRole("button", { name: `${name} Cat` }).click();
+  await inState("RUNNING");
+  await click("Pause");
+  await inState("PAUSED");
+  await page.reload(); // What was asked for works from another page too.
+  await inState("PAUSED");
+  await click("Resume");
+  await inState("RUNNING");
+  await click("Cancel");
+  await inState("CANCELLED");
+  const [status] = await inTime(exit, "the end of milepost run");
+  assert.equal(status, 4);
 });
 
 test("the filter shows what is asked for, also jobs that the page did not know", kOptions, async () => {
