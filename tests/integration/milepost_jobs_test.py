@@ -293,15 +293,25 @@ class ControlTest(JobsCase):
         run.interrupt()
         self.assertEqual(run.finish()[0], 130)
 
-    def test_a_command_that_is_paused_keeps_its_lease_and_a_run_that_was_killed_loses_it(self):
-        kept, _ = self.run_command("exec sleep 60", "--lease=1s", job="job:kept")
-        self.assertEqual(self.milepost("pause", "--wait", "job:kept")[0], 0)
-        lost, _ = self.run_command("exec sleep 60", "--lease=1s", job="job:lost")
-        lost.signal(signal.SIGKILL)
-        stalled = self.wait_for_event(lambda e: e.get("status", {}).get("state") == "STALLED", "job:lost")
-        self.assertTrue(stalled["status"]["message"])
-        self.assertEqual(self.state("job:kept")["state"], "PAUSED")
-        self.assertEqual(self.milepost("resume", "--wait", "job:kept")[0], 0)
+    def test_a_dead_and_a_stopped_run_are_told_from_one_whose_command_hangs(self):
+        def stall(job):
+            return self.wait_for_event(lambda e: e.get("status", {}).get("state") == "STALLED", job)["status"]["message"]
+
+        paused, _ = self.run_command("exec sleep 60", "--lease=2s", job="job:paused")
+        self.assertEqual(self.milepost("pause", "--wait", "job:paused")[0], 0)
+        hangs, child = self.run_command("exec sleep 60", "--lease=2s", job="job:hangs")
+        os.kill(child, signal.SIGSTOP)
+        killed, _ = self.run_command("exec sleep 60", "--lease=2s", job="job:killed")
+        killed.signal(signal.SIGKILL)
+        stopped, _ = self.run_command("exec sleep 60", "--lease=2s", job="job:stopped")
+        stopped.signal(signal.SIGSTOP)
+        self.assertRegex(stall("job:killed"), "connection is lost")
+        self.assertRegex(stall("job:stopped"), "worker is silent")
+        # By then their leases would have run out too.
+        self.assertEqual(self.state("job:paused")["state"], "PAUSED")
+        self.assertEqual(self.state("job:hangs")["state"], "RUNNING")
+        stopped.signal(signal.SIGCONT)
+        self.wait_for_event(lambda e: e.get("status", {}).get("state") == "RUNNING" and "title" not in e["status"], "job:stopped")
 
 
 class RestartTest(JobsCase):
