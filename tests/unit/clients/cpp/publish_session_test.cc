@@ -1,20 +1,14 @@
-// The producer's spool and protocol, step by step and without a stream.
-#include <atomic>
-#include <set>
+// The producer's protocol, step by step and without a stream.
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cpp/backoff.h"
 #include "clients/cpp/check_event.h"
-#include "clients/cpp/lost_jobs.h"
-#include "clients/cpp/outbox.h"
 #include "clients/cpp/publish_session.h"
-#include "clients/cpp/random.h"
+#include "tests/unit/clients/cpp/publish_events.h"
 
 namespace milepost::client {
 namespace {
@@ -24,55 +18,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Time = PublishSession::Time;
-
-v1::ProgressEvent Line(absl::string_view text) {
-  v1::ProgressEvent event;
-  event.set_job("job:1");
-  event.mutable_output()->mutable_line()->set_text(std::string(text));
-  return event;
-}
-
-v1::ProgressEvent Progress(absl::string_view step, double fraction, uint32_t attempt = 1) {
-  v1::ProgressEvent event;
-  event.set_job("job:1");
-  event.set_attempt(attempt);
-  event.mutable_progress()->set_step(std::string(step));
-  event.mutable_progress()->set_fraction(fraction);
-  return event;
-}
-
-v1::ProgressEvent Running(absl::string_view message = "") {
-  v1::ProgressEvent event;
-  event.set_job("job:1");
-  event.mutable_status()->set_state(v1::JobStatus::RUNNING);
-  event.mutable_status()->set_message(std::string(message));
-  return event;
-}
-
-v1::ProgressEvent Completed() {
-  v1::ProgressEvent event;
-  event.set_job("job:1");
-  event.mutable_completed();
-  return event;
-}
-
-std::string Text(const v1::ProgressEvent& event) {
-  if (event.has_output()) return event.output().line().text();
-  if (event.has_progress()) return absl::StrCat(event.progress().step(), " ", event.progress().fraction());
-  return event.has_completed() ? "completed" : event.status().message();
-}
-
-std::vector<std::string> Texts(const v1::PublishStreamRequest::Batch& batch) {
-  std::vector<std::string> texts;
-  for (const auto& event : batch.events()) texts.push_back(Text(event));
-  return texts;
-}
-
-v1::PublishStreamResponse Acked(uint64_t number) {
-  v1::PublishStreamResponse response;
-  response.set_acked(number);
-  return response;
-}
 
 class PublishSessionTest : public testing::Test {
  protected:
@@ -323,16 +268,6 @@ TEST_F(PublishSessionTest, OldProgressStillGoesFirstAfterAJobWasLost) {
   EXPECT_THAT(Texts(request_.batch()), ElementsAre("a 0.3", "l0", "l1", "l2", "l3", "l4", "l5", "completed"));
 }
 
-TEST(LostJobsTest, RemembersUpToALimit) {
-  LostJobs jobs;
-  for (size_t i = 0; i <= kMaxLostJobs; ++i) jobs.Add(absl::StrCat("job:", i), 1);
-  v1::ProgressEvent event;
-  event.set_job("job:0");
-  EXPECT_EQ(jobs.AttemptOf(event), 1u);
-  event.set_job("job:1");
-  EXPECT_EQ(jobs.AttemptOf(event), 2u);
-}
-
 TEST_F(PublishSessionTest, RejectionsAreReportedAndTheFirstFewKept) {
   Connect();
   session_.Add(Line("a"));
@@ -400,108 +335,6 @@ TEST_F(PublishSessionTest, BytesAreBoundedToo) {
   for (int i = 0; i < 4; ++i) session_.Add(Line(std::string(1500, 'x')));
   EXPECT_LE(session_.spool().bytes(), 4096u);
   EXPECT_EQ(session_.spool().dropped(), 2u);
-}
-
-TEST(SpoolTest, ABatchIsBoundedInEventsAndBytes) {
-  Spool spool({.max_events = 10000, .max_bytes = 64 * 1024 * 1024});
-  for (size_t i = 0; i < kMaxBatchEvents + 1; ++i) spool.Add(Line("x"));
-  v1::PublishStreamRequest::Batch batch;
-  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
-  EXPECT_EQ(batch.events_size(), static_cast<int>(kMaxBatchEvents));
-  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
-  EXPECT_EQ(batch.events_size(), 1);
-  for (int i = 0; i < 5; ++i) spool.Add(Line(std::string(kMaxBatchBytes / 2, 'x')));
-  ASSERT_TRUE(spool.TakeBatch(10000, &batch));
-  EXPECT_EQ(batch.events_size(), 1);  // a second one would pass the limit
-}
-
-TEST(BackoffTest, DoublesItsCeilingUpToTheLimitAndStartsAnew) {
-  double random = 1;
-  Backoff backoff([&random] { return random; });
-  EXPECT_EQ(backoff.Next(), std::chrono::milliseconds(100));
-  EXPECT_EQ(backoff.Next(), std::chrono::milliseconds(200));
-  for (int i = 0; i < 10; ++i) backoff.Next();
-  EXPECT_EQ(backoff.Next(), Backoff::kMax);
-  random = 0;
-  EXPECT_EQ(backoff.Next().count(), 0);
-  random = 1;
-  backoff.Reset();
-  EXPECT_EQ(backoff.Next(), Backoff::kFirst);
-}
-
-TEST(RandomTest, IdsAreFitForAProducerAndDiffer) {
-  std::set<std::string> ids;
-  for (int i = 0; i < 100; ++i) ids.insert(RandomId());
-  EXPECT_THAT(ids, SizeIs(100));
-  EXPECT_THAT(*ids.begin(), SizeIs(32));
-}
-
-// Many threads publish while a driver talks to a service that answers, breaks and forgets nothing: every event arrives
-// once, each thread's in its order. Under ThreadSanitizer this is the test of the producer's threads.
-TEST(OutboxTest, EveryEventOfEveryThreadArrivesOnceAndInOrder) {
-  constexpr int kThreads = 4, kEvents = 2000;
-  Outbox outbox({.producer_id = RandomId(), .limits = {.max_events = kThreads * kEvents, .max_bytes = 64 * 1024 * 1024}});
-  std::vector<std::string> stored;
-  uint64_t mark = 0;
-  std::atomic<bool> stop = false;
-  std::thread driver([&] {
-    int writes = 0;
-    while (!stop) {
-      outbox.OnConnected();
-      bool broken = false;
-      while (!broken && !stop) {
-        v1::PublishStreamRequest request;
-        if (!outbox.NextRequest(std::chrono::steady_clock::now(), &request)) {
-          outbox.Wait(std::chrono::steady_clock::now() + std::chrono::seconds(1));
-          continue;
-        }
-        // Every seventh stream breaks: before the service has the events, or before its answer.
-        broken = ++writes % 7 == 0;
-        if (broken && writes % 2 == 0) break;
-        uint64_t number = request.batch().first_number();
-        for (const auto& event : request.batch().events()) {
-          if (number++ == mark + 1) {
-            ++mark;
-            stored.push_back(Text(event));
-          }
-        }
-        if (!broken) outbox.OnResponse(Acked(mark));
-      }
-      outbox.OnDisconnected(absl::UnavailableError("broken"));
-    }
-    outbox.GiveUp(absl::OkStatus());
-  });
-  std::vector<std::thread> publishers;
-  for (int thread = 0; thread < kThreads; ++thread) {
-    publishers.emplace_back([&outbox, thread] {
-      for (int i = 0; i < kEvents; ++i) outbox.Add(Line(absl::StrCat(thread, " ", 10000 + i)));
-    });
-  }
-  for (std::thread& publisher : publishers) publisher.join();
-  EXPECT_TRUE(outbox.WaitUntilDrained(std::chrono::steady_clock::now() + std::chrono::seconds(30)));
-  stop = true;
-  outbox.Wake();
-  driver.join();
-  EXPECT_THAT(stored, SizeIs(kThreads * kEvents));
-  std::vector<std::string> newest(kThreads);
-  for (const std::string& text : stored) {
-    std::string& before = newest[text[0] - '0'];
-    EXPECT_LT(before, text);
-    before = text;
-  }
-  const ProducerReport report = outbox.Report();
-  EXPECT_EQ(report.acked, static_cast<uint64_t>(kThreads * kEvents));
-  EXPECT_EQ(report.dropped + report.rejected + report.unsettled, 0u);
-}
-
-TEST(OutboxTest, WaitingForTheEndEndsWhenTheDriverGivesUp) {
-  Outbox outbox({.producer_id = RandomId()});
-  outbox.Add(Line("a"));
-  EXPECT_FALSE(outbox.WaitUntilDrained(std::chrono::steady_clock::now()));
-  outbox.GiveUp(absl::AbortedError("taken over"));
-  EXPECT_FALSE(outbox.WaitUntilDrained(std::chrono::steady_clock::now() + std::chrono::hours(1)));
-  EXPECT_EQ(outbox.Report().unsettled, 1u);
-  EXPECT_TRUE(absl::IsAborted(outbox.Report().status));
 }
 
 }  // namespace
