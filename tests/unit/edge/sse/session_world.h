@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "edge/feed/feed_table.h"
 #include "edge/sse/session.h"
 #include "tests/support/stream_decoder.h"
@@ -81,6 +83,23 @@ class World {
   uint64_t resets_ = 0;
   uint64_t reads_made_ = 0;
   int64_t now_ms_ = 0;
+};
+
+struct World::Client {
+  StreamRequest request;
+  std::unique_ptr<Session> session;
+  test::StreamDecoder decoder;
+  // What the client knows: every event of its names up to `position` was seen, or is void for it.
+  bool placed = false;
+  bool reset_due = false;  // its cursor is of another epoch than its stream
+  uint64_t position = 0;
+  std::map<std::string, uint64_t> snapshot_at;  // events of the name up to here came with its snapshot
+
+  std::string Name() const {
+    return absl::StrCat(absl::StrJoin(request.resources, ","), " cursor=", request.cursor,
+                        " fresh=", absl::StrJoin(request.fresh, ","), " last=", request.last,
+                        " types=", request.types.size(), " latest=", request.latest_progress);
+  }
 };
 
 }  // namespace milepost::edge::sse
