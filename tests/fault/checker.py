@@ -1,4 +1,5 @@
-"""Judges the history of a run (see history.py) against the promises P1 to P5, P7 and P9 of the service.
+"""Judges the history of a run (see history.py) against the promises P1 to P5, P7 and P9 of the service; with state_checker, if
+the history has states of jobs, also P10.
 
 Pure: reads the files, changes nothing. `check(directory)` gives a Report.
 """
@@ -6,6 +7,7 @@ import bisect
 import collections
 
 import history
+from state_checker import check_states
 
 # A fault counts only if this many events were acked in the time before it: faults of an idle service prove nothing.
 LOAD_SECONDS = 2.0
@@ -15,7 +17,8 @@ LOAD_EVENTS = 20
 SLOW_DISK_SECONDS = 0.1
 
 # What a plan may ask for, each counted by the checker.
-NEEDS = ("acked", "delivered", "faults", "readers", "reopened", "broken", "rejected", "recoveries")
+NEEDS = ("acked", "delivered", "faults", "readers", "reopened", "broken", "rejected", "recoveries", "snapshots",
+         "states", "folds", "ends")
 
 # Faults of the service, in the order of the table.
 CLASSES = {
@@ -27,6 +30,9 @@ CLASSES = {
     "reset": "a reader was reset without need",
     "verdict": "a wrong event acked in silence, or a good one rejected",
     "slow": "recovery p99 past the limit",
+    "state": "a job's state that its events do not add up to",
+    "percent": "a percent that fell, or 100 and not completed",
+    "terminal": "an attempt that ended twice, or went on after its end",
 }
 
 CONTEXT = 6  # observations of a reader that are shown before a fault
@@ -46,6 +52,7 @@ class Log:
         for record in records:
             if record["k"] == "end":
                 ended = True
+            if record["k"] != "entry":
                 continue
             self._add(record, report)
         if not ended:
@@ -120,7 +127,7 @@ class Report:
     def text(self):
         lines = [f"history: {self.what}"]
         names = ("attempted", "acked", "rejected", "logged", "own", "readers", "opened", "reopened", "delivered", "beats",
-                 "snapshots", "resets", "resent", "broken", "faults")
+                 "snapshots", "resets", "resent", "broken", "faults", "states", "folds", "ends")
         lines += ["  " + "  ".join(f"{name} {self.counts[name]}" for name in part) for part in (names[:8], names[8:])]
         for label, values in (("recovery", self.recoveries), ("start of eventd", self.restart_seconds),
                               ("publish to ack", self.ack_seconds), ("fsync of the disk", self.disk_seconds)):
@@ -385,7 +392,7 @@ class Reader:
 
 
 def brief(record):
-    return " ".join(str(value) for key, value in record.items() if key not in ("r", "jobs", "resources"))
+    return " ".join(str(value) for key, value in record.items() if key not in ("r", "jobs", "resources", "states", "data"))
 
 
 def check_readers(directory, log, producers, plan, faults, report):
@@ -472,6 +479,8 @@ def check(directory):
     report.restart_seconds = [line["seconds"] for line in lines if line["k"] == "restart"]
     report.disk_seconds = [line["seconds"] for line in lines if line["k"] == "disk"]
     check_recovery(plan["recovery_p99"], report)
+    if plan.get("states"):
+        check_states(directory, report)
     for name, least in plan["need"].items():
         if report.counts[name] < least:
             report.invalid(f"{name}: {report.counts[name]}, the plan needs {least}")

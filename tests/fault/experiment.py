@@ -2,6 +2,7 @@
 
 Set MILEPOST_HISTORY to a directory to keep the histories of runs; else they go when the run passed.
 """
+import dataclasses
 import os
 import random
 import shutil
@@ -26,6 +27,18 @@ CALM_SECONDS = 20
 START_SECONDS = 0.06     # about as long as eventd takes to start
 END_SECONDS = 120
 RECOVERY_P99_SECONDS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """Who makes a run's history."""
+
+    producers: str = "producers.py"
+    readers: str = "readers.py"
+    events_per_second: int = EVENTS_PER_SECOND
+    jobs: int = JOBS
+    reader_count: int = READERS
+    attach_seconds: float = 0.0  # for attachers.py
 
 
 class Worker:
@@ -98,10 +111,10 @@ class DiskProbe(threading.Thread):
 class Experiment:
     """Use: start, faults with `calm` between them, finish. `case` is the test that owns it."""
 
-    def __init__(self, case, world, log="rocksdb", eventd_flags=(), eventd_env=None):
+    def __init__(self, case, world, log="rocksdb", eventd_flags=(), eventd_env=None, load=Load()):
         if subprocess.run([GRPC_PYTHON, "-c", "import grpc"], capture_output=True).returncode:
             skip(case, "python3-grpcio is not installed")
-        self._case, self._world = case, world
+        self._case, self._world, self._load = case, world, load
         self.scratch = tempfile.mkdtemp(prefix="milepost-fault-")
         case.addCleanup(shutil.rmtree, self.scratch, ignore_errors=True)
         keep = os.environ.get("MILEPOST_HISTORY")
@@ -124,10 +137,12 @@ class Experiment:
         self.start_edge()
         wait_ready(self._edge_port)
         address = f"127.0.0.1:{self._eventd_port}"
-        self._producers = Worker(GRPC_PYTHON, os.path.join(HERE, "producers.py"), "run", address, self.history, PRODUCERS,
-                                 EVENTS_PER_SECOND, JOBS)
+        load = self._load
+        self._producers = Worker(GRPC_PYTHON, os.path.join(HERE, load.producers), "run", address, self.history, PRODUCERS,
+                                 load.events_per_second, load.jobs)
         self._case.addCleanup(self._producers.close)
-        self._readers = Worker(sys.executable, os.path.join(HERE, "readers.py"), self._edge_port, self.history, READERS, JOBS)
+        self._readers = Worker(GRPC_PYTHON, os.path.join(HERE, load.readers), self._edge_port, self.history,
+                               load.reader_count, load.jobs, *([address, load.attach_seconds] if load.attach_seconds else []))
         self._case.addCleanup(self._readers.close)
         self.calm()
 
@@ -157,7 +172,7 @@ class Experiment:
         acked, delivered = self._producers.count + CALM_EVENTS, self._readers.count + CALM_EVENTS
         deadline = time.monotonic() + patience(CALM_SECONDS)
         while (self._producers.count < acked or self._readers.count < delivered or self._producers.on_air < PRODUCERS
-               or self._readers.on_air < READERS):
+               or self._readers.on_air < self._load.reader_count):
             self._producers.check()
             self._readers.check()
             if time.monotonic() > deadline:
@@ -224,7 +239,7 @@ class Experiment:
 
     # --- the verdict ---
 
-    def finish(self, need, resets=False, recovery_p99=patience(RECOVERY_P99_SECONDS), expect=0):
+    def finish(self, need, resets=False, recovery_p99=patience(RECOVERY_P99_SECONDS), expect=0, states=False):
         """Ends the run and has it judged: (exit status of check_history, what it printed). `expect` is the status that is
         wanted; faults that are wanted are not printed one by one."""
         self._producers.stop()
@@ -235,7 +250,8 @@ class Experiment:
         self._disk.end()
         for t, seconds in self._disk.samples:
             self._plan.put("disk", t=t, seconds=seconds)
-        self._plan.put("plan", what=self._case.id(), need=need, resets=resets, recovery_p99=recovery_p99)
+        self._plan.put("plan", what=self._case.id(), need=need, resets=resets, recovery_p99=recovery_p99,
+                       states=states)
         self._plan.flush()
         done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "check_history"), self.history], capture_output=True,
                               text=True, timeout=600)
@@ -245,7 +261,7 @@ class Experiment:
         return done.returncode, done.stdout
 
     def read_log(self):
-        subprocess.run([GRPC_PYTHON, os.path.join(HERE, "producers.py"), "read", f"127.0.0.1:{self._eventd_port}",
+        subprocess.run([GRPC_PYTHON, os.path.join(HERE, self._load.producers), "read", f"127.0.0.1:{self._eventd_port}",
                         self.history], check=True, timeout=patience(END_SECONDS))
 
     def passed(self, **options):

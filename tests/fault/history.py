@@ -5,7 +5,8 @@ that eventd takes commit times from. A mark names one attempted event for good: 
 
 plan.jsonl, by the experiment
   plan     what: str; need: {name: least value} (see checker.NEEDS), a run below it is invalid; resets: true if readers
-           may be reset (an epoch is lost on purpose); recovery_p99: seconds, or null where nothing is to recover
+           may be reset (an epoch is lost on purpose); recovery_p99: seconds, or null where nothing is to recover;
+           states: true if the history has states of jobs: the members below that are said to be for states only
   fault    began, t: when the service may recover from it (later than `began` where a process was stopped for a while),
            what: str, recovers: false if the next fault comes before this one is over, so that its recovery is not timed
   restart  t, seconds: from the start of eventd to its readiness
@@ -24,15 +25,18 @@ producers.jsonl, by producers
 
 readers.jsonl, by readers; r is the logical reader, over all its connections
   open     r, c: connection from 1, t, resources: [name…], cursor: what it resumes from, or ""
-  connected, snapshot   r, c, t, cursor; snapshot also resource, jobs: {job: mark of its newest notice, or ""}
-  event    r, c, t, id, mark: "" for the service's own, job
+  connected, snapshot   r, c, t, cursor; snapshot also resource, jobs: {job: mark of its newest notice, or ""}; for states only,
+           states: [JobState…], more
+  event    r, c, t, id, mark: "" for the service's own, job; for states only, data: the event
   beat     r, c, t, id: a position without an event
   reset    r, c, t, reason
   closed   r, c, t, why
   done     r, t; its last line
 
 log.jsonl, as read back from the service at the end, from `earliest`
-  entry    seq, mark, job, names: [job and resources in force…], commit: seconds, notice: true if it is a notice
+  entry    seq, mark, job, names: [job and resources in force…], commit: seconds, notice: true if it is a notice; for
+           states only, event
+  state    for states only: job, state: what the service said of it after the last entry
   end      position: the cursor that the last page gave
 """
 import json
@@ -52,7 +56,8 @@ KINDS = {
                 "snapshot": {"r", "c", "t", "cursor", "resource", "jobs"}, "event": {"r", "c", "t", "id", "mark", "job"},
                 "beat": {"r", "c", "t", "id"}, "reset": {"r", "c", "t", "reason"}, "closed": {"r", "c", "t", "why"},
                 "done": {"r", "t"}},
-    "log": {"entry": {"seq", "mark", "job", "names", "commit", "notice"}, "end": {"position"}},
+    "log": {"entry": {"seq", "mark", "job", "names", "commit", "notice"}, "end": {"position"},
+            "state": {"job", "state"}},
 }
 
 

@@ -260,8 +260,12 @@ class Producer(threading.Thread):
 def run(address, directory, count, rate, jobs):
     messages, journal = Messages(address), Journal(directory)
     names = [f"job:r{n}" for n in range(int(jobs))]
-    producers = [Producer(f"p{n}", address, messages, journal, float(rate) / int(count), names[n:] + names[:n])
-                 for n in range(int(count))]
+    work([Producer(f"p{n}", address, messages, journal, float(rate) / int(count), names[n:] + names[:n])
+          for n in range(int(count))], journal)
+
+
+def work(producers, journal):
+    """Until the end of standard input, and until all is acked; ends the process."""
     for producer in producers:
         producer.start()
     while not select.select([sys.stdin], [], [], PROGRESS_SECONDS)[0]:
@@ -279,7 +283,8 @@ def run(address, directory, count, rate, jobs):
     os._exit(0 if all(finished) else 1)
 
 
-def read(address, directory):
+def read(address, directory, members=lambda event: {}):
+    """`members`: what an entry shall have beside the usual."""
     messages, out = Messages(address), Writer(directory, "log")
     with grpc.insecure_channel(address, CHANNEL) as channel:
         ask, Request = messages.call(channel, "Read"), messages.request("Read")
@@ -292,7 +297,7 @@ def read(address, directory):
                 out.put("entry", seq=event.seq, mark=event.correlation_id, job=event.job,
                         names=[event.job, *(name for name in event.resources if name != event.job)],
                         commit=event.commit_time.seconds + event.commit_time.nanos / 1e9,
-                        notice=event.WhichOneof("event") == "notice")
+                        notice=event.WhichOneof("event") == "notice", **members(event))
             after, more = page.position, page.more
     out.put("end", position=after)
     out.close()
