@@ -233,15 +233,6 @@ void CopyOrClear(const Message* from, Message* (JobState::*mutable_field)(), voi
   }
 }
 
-// What the service computed for this event.
-void TakeEstimates(const ProgressEvent& event, JobState* state) {
-  if (event.has_overall()) state->set_overall(event.overall());
-  CopyOrClear(event.has_eta() ? &event.eta() : nullptr, &JobState::mutable_eta, &JobState::clear_eta, state);
-  CopyOrClear(event.has_eta_p90() ? &event.eta_p90() : nullptr, &JobState::mutable_eta_p90, &JobState::clear_eta_p90, state);
-  CopyOrClear(event.has_start_eta() ? &event.start_eta() : nullptr, &JobState::mutable_start_eta, &JobState::clear_start_eta,
-              state);
-}
-
 }  // namespace
 
 bool HasEnded(JobState::State state) {
@@ -276,6 +267,14 @@ void BeginAttempt(uint32_t attempt, JobState* state) {
     step.clear_fraction();
     step.clear_message();
   }
+}
+
+void ReduceEstimates(const ProgressEvent& event, JobState* state) {
+  if (event.has_overall()) state->set_overall(event.overall());
+  CopyOrClear(event.has_eta() ? &event.eta() : nullptr, &JobState::mutable_eta, &JobState::clear_eta, state);
+  CopyOrClear(event.has_eta_p90() ? &event.eta_p90() : nullptr, &JobState::mutable_eta_p90, &JobState::clear_eta_p90, state);
+  CopyOrClear(event.has_start_eta() ? &event.start_eta() : nullptr, &JobState::mutable_start_eta, &JobState::clear_start_eta,
+              state);
 }
 
 void Reduce(const ProgressEvent& event, JobState* state) {
@@ -318,7 +317,7 @@ void Reduce(const ProgressEvent& event, JobState* state) {
     case ProgressEvent::EVENT_NOT_SET:
       break;
   }
-  TakeEstimates(event, state);
+  ReduceEstimates(event, state);
 }
 
 }  // namespace milepost::contract

@@ -33,6 +33,9 @@ bool HasEndedForGood(const v1::JobState& state);
 // nothing was heard of. Leaves `cursor` alone: the caller knows the epoch.
 void Reduce(const v1::ProgressEvent& event, v1::JobState* state);
 
+// What the service computed for this event: overall, eta, eta_p90, start_eta. Reduce does that too.
+void ReduceEstimates(const v1::ProgressEvent& event, v1::JobState* state);
+
 // Empties what belongs to one attempt and not to the job. The plan stays, its steps are untouched again.
 void BeginAttempt(uint32_t attempt, v1::JobState* state);
 

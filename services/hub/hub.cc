@@ -165,6 +165,7 @@ absl::StatusOr<uint64_t> Hub::Refold(jobs::Fold* fold, bool all_records, std::ve
                                  {.seq = record.seq,
                                   .commit_nanos = record.commit_nanos,
                                   .event = record.event.get(),
+                                  .stored = record.is_event,
                                   .producer = record.producer,
                                   .number = record.number,
                                   .first_of_stream = record.first_of_stream,

@@ -17,6 +17,29 @@ void SetCommitTime(int64_t nanos, v1::ProgressEvent* event) {
   event->mutable_commit_time()->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond / 1000 * 1000));
 }
 
+void SetDuration(int64_t nanos, google::protobuf::Duration* duration) {
+  duration->set_seconds(nanos / kNanosPerSecond);
+  duration->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
+}
+
+void SetEstimates(const Estimate& estimate, v1::ProgressEvent* event) {
+  if (estimate.overall) event->set_overall(*estimate.overall);
+  if (estimate.eta_nanos) SetDuration(*estimate.eta_nanos, event->mutable_eta());
+  if (estimate.eta_p90_nanos) SetDuration(*estimate.eta_p90_nanos, event->mutable_eta_p90());
+  if (estimate.start_eta_nanos) SetDuration(*estimate.start_eta_nanos, event->mutable_start_eta());
+}
+
+void MoveEstimates(v1::ProgressEvent* from, v1::ProgressEvent* to) {
+  if (from->has_overall()) to->set_overall(from->overall());
+  if (from->has_eta()) to->mutable_eta()->Swap(from->mutable_eta());
+  if (from->has_eta_p90()) to->mutable_eta_p90()->Swap(from->mutable_eta_p90());
+  if (from->has_start_eta()) to->mutable_start_eta()->Swap(from->mutable_start_eta());
+  from->clear_overall();
+  from->clear_eta();
+  from->clear_eta_p90();
+  from->clear_start_eta();
+}
+
 using Names = std::shared_ptr<const std::vector<std::string>>;
 
 Stamp Now(const Input& input) { return {input.seq, input.commit_nanos}; }
@@ -106,10 +129,24 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   job.names = names;
   if (!input.producer.empty()) job.producer = std::string(input.producer);
   ApplyToRequests(event, &job);
-  contract::Reduce(event, &job.state);
+  AddEstimates(input, &job);
   verdict->is_event = true;
   verdict->seq = input.seq;
   verdict->names = std::move(names);
+}
+
+void Fold::AddEstimates(const Input& input, Job* job) {
+  v1::ProgressEvent& event = *input.event;
+  v1::ProgressEvent before;  // what is kept of an event that is folded again
+  if (input.stored) MoveEstimates(&event, &before);
+  contract::Reduce(event, &job->state);
+  const Estimate estimate = kinds_.After(event, job->state, input.seq, input.commit_nanos, &job->course);
+  if (input.stored) {
+    MoveEstimates(&before, &event);
+  } else {
+    SetEstimates(estimate, &event);
+  }
+  contract::ReduceEstimates(event, &job->state);
 }
 
 Job& Fold::Change(Slot& slot) {

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "milepost/v1/event.pb.h"
 #include "services/jobs/aged_table.h"
+#include "services/jobs/estimate.h"
 #include "services/jobs/job.h"
 #include "services/jobs/number_marks.h"
 
@@ -37,6 +38,7 @@ struct Input {
   uint64_t seq = 0;
   int64_t commit_nanos = 0;               // never less than the record's before it
   v1::ProgressEvent* event = nullptr;     // completed in place; null: only uses up the producer's number
+  bool stored = false;                    // `event` was an event before: what was computed for it then stays
   absl::string_view producer;             // empty: none
   // The producer's number, from 1. 0, without an event: it ended its stream by its own word and released its lease.
   uint64_t number = 0;
@@ -134,10 +136,13 @@ class Fold {
   // True if the verdict is given by an earlier call.
   bool Repeats(const Input& input, Verdict* verdict);
   void Judge(const Input& input, Verdict* verdict);
+  // What the service says of the job with this event: goes into both.
+  void AddEstimates(const Input& input, Job* job);
   // The job to be changed: a new one, or a new version of the one that is known.
   Job& Change(Slot& slot);
 
   AgedTable<Slot> jobs_;
+  Kinds kinds_;
   uint64_t changes_ = 1;  // counts the calls of TakeChanges
   std::vector<JobPtr> changed_;
   bool keep_rows_ = false;

@@ -17,6 +17,7 @@ namespace {
 constexpr char kJob = 'j';
 constexpr char kProducer = 'p';
 constexpr char kCall = 'c';
+constexpr char kKind = 'k';  // estimate_rows.cc
 
 std::string Key(char table, absl::string_view key) { return absl::StrCat(absl::string_view(&table, 1), key); }
 
@@ -63,6 +64,7 @@ std::string JobValue(const Job& job, Stamp used) {
     kept->set_superseded(request.superseded);
   }
   row.set_before_stall(job.before_stall);
+  row.set_course(SaveCourse(job.course));
   return row.SerializeAsString();
 }
 
@@ -92,6 +94,9 @@ absl::StatusOr<std::shared_ptr<Job>> JobOf(const std::string& name, const views:
                              .superseded = kept.superseded()});
   }
   job->before_stall = static_cast<v1::JobState::State>(row.before_stall());
+  auto course = LoadCourse(row.course());
+  if (!course.ok()) return course.status();
+  job->course = *std::move(course);
   if (row.state().empty()) StateOfOldRow(job.get());
   return job;
 }
@@ -106,6 +111,7 @@ void Sort(Rows* rows) {
 
 void Fold::KeepRows() {
   keep_rows_ = true;
+  kinds_.KeepRows();
   producers_.NoteForgotten();
   calls_.NoteForgotten();
 }
@@ -118,6 +124,7 @@ void Fold::Save(uint64_t seq, const std::function<void(std::string, std::string)
   jobs_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Slot& slot) {
     row(Key(kJob, key), JobValue(*slot.job, used));
   });
+  kinds_.Save(seq, row);
   producers_.ForEachUsedSince(seq, [&](const std::string& key, Stamp used, const Producer& known) {
     views::ProducerRow producer;
     SetUsed(used, producer.mutable_used());
@@ -175,12 +182,15 @@ absl::Status Fold::Loader::Add(absl::string_view key, absl::string_view value) {
       calls_.push_back({UsedOf(row->used()), name, std::move(call)});
       return absl::OkStatus();
     }
+    case kKind:
+      return fold_->kinds_.Load(key, value);
     default:
       return absl::DataLossError("views: a row is of no known table");
   }
 }
 
 void Fold::Loader::Finish() {
+  fold_->kinds_.Finish();
   Sort(&jobs_);
   Sort(&producers_);
   Sort(&calls_);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "milepost/v1/job.pb.h"
+#include "services/jobs/course.h"
 
 namespace milepost::jobs {
 
@@ -31,7 +32,7 @@ struct Job {
   uint64_t last = 0;     // and of its newest one
   std::string producer;  // whose stream last published for it; empty: none did
   std::vector<Request> requests;  // at most one for each action
-  int64_t quiet_limit_nanos = 0;  // RUNNING without progress for so long is a stall; 0: there is no limit now
+  Course course;         // of the newest attempt
   v1::JobState::State before_stall = v1::JobState::STATE_UNSPECIFIED;  // only while STALLED
 
   const std::string& name() const { return state.job(); }

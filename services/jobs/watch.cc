@@ -62,6 +62,13 @@ Saying SayControl(const Job& job, const Request& request, Control::Phase phase, 
   return saying;
 }
 
+v1::PublishStreamResponse::Lost MakeLost(const Job& job) {
+  v1::PublishStreamResponse::Lost lost;
+  lost.set_job(job.name());
+  lost.set_attempt(job.state.attempt());
+  return lost;
+}
+
 Command MakeCommand(const Job& job, const Request& request) {
   Command command{.producer = job.producer};
   command.command.set_request(request.seq);
@@ -75,15 +82,19 @@ Command MakeCommand(const Job& job, const Request& request) {
 
 }  // namespace
 
-void Watch::OnJobs(const JobChanges& changes, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands) {
+Words Watch::OnJobs(const JobChanges& changes, int64_t now) {
+  Words words;
   for (const std::string& name : changes.forgotten) Drop(name);
-  for (const JobPtr& job : changes.jobs) Look(job, now, sayings, commands);
+  for (const JobPtr& job : changes.jobs) Look(job, now, &words);
+  return words;
 }
 
-void Watch::Look(const JobPtr& job, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands) {
+void Watch::Look(const JobPtr& job, int64_t now, Words* words) {
   if (Ended(*job) && job->requests.empty()) {
     Drop(job->name());
     if (IsLost(*job) && !job->producer.empty()) {
+      // It may be there again, or have been silent on an open stream.
+      words->losses.push_back({job->producer, MakeLost(*job)});
       lost_[job->name()] = job;
       Attach(*job, now);
     }
@@ -103,13 +114,13 @@ void Watch::Look(const JobPtr& job, int64_t now, std::vector<Saying>* sayings, s
     if (request.phase != Control::REQUESTED || request.superseded || job->producer.empty()) continue;
     std::pair<uint64_t, std::string> told(request.seq, job->producer);
     if (std::find(watched.told.begin(), watched.told.end(), told) != watched.told.end()) continue;
-    commands->push_back(MakeCommand(*job, request));
+    words->commands.push_back(MakeCommand(*job, request));
     watched.told.push_back(std::move(told));
   }
   if (job->requests.empty()) watched.told.clear();
-  const size_t said = sayings->size();
-  SayRequests(watched, Counted(now), 0, sayings);
-  if (sayings->size() == said) return;
+  const size_t said = words->sayings.size();
+  SayRequests(watched, Counted(now), 0, &words->sayings);
+  if (words->sayings.size() == said) return;
   watched.said_at = Counted(now);
   watched.said_for = job->last;
 }
@@ -186,9 +197,7 @@ std::vector<v1::PublishStreamResponse::Lost> Watch::LostBy(const std::string& pr
   for (const std::string& name : it->second.jobs) {
     const auto job = lost_.find(name);
     if (job == lost_.end()) continue;
-    v1::PublishStreamResponse::Lost& one = lost.emplace_back();
-    one.set_job(name);
-    one.set_attempt(job->second->state.attempt());
+    lost.push_back(MakeLost(*job->second));
   }
   return lost;
 }
@@ -267,7 +276,7 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
   } else if (state == JobState::STALLED && !silent && !absl::StartsWith(job.state.stalled_reason(), kNoProgress)) {
     const bool named = job.before_stall != JobState::STATE_UNSPECIFIED;
     sayings->push_back(SayStatus(job, named ? job.before_stall : JobState::RUNNING, ""));
-  } else if (state == JobState::RUNNING && job.quiet_limit_nanos > 0 && now - watched.moved_at >= job.quiet_limit_nanos) {
+  } else if (state == JobState::RUNNING && job.state.has_progress_time() && job.course.quiet_limit_nanos() > 0 && now - watched.moved_at >= job.course.quiet_limit_nanos()) {
     sayings->push_back(SayStatus(job, JobState::STALLED, absl::StrCat(kNoProgress, Seconds(now - watched.moved_at))));
   }
 }

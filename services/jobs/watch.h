@@ -41,14 +41,26 @@ struct Command {
   v1::PublishStreamResponse::Command command;
 };
 
+struct Loss {
+  std::string producer;
+  v1::PublishStreamResponse::Lost lost;
+};
+
+// What is to be said in the log, and to producers whose streams are open.
+struct Words {
+  std::vector<Saying> sayings;
+  std::vector<Command> commands;
+  std::vector<Loss> losses;
+};
+
 // Times: `now` is a monotonic clock's, `wall` is since the Unix epoch; both in nanoseconds. Not thread-safe.
 class Watch {
  public:
   // `lost_after`: from the end of a lease to the job's failure.
   explicit Watch(int64_t lost_after_nanos) : lost_after_(lost_after_nanos) {}
 
-  // What became of jobs, in the log's order. Adds what is to be said and to be handed over at once.
-  void OnJobs(const JobChanges& changes, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands);
+  // What became of jobs, in the log's order. Returns what is to be said at once.
+  Words OnJobs(const JobChanges& changes, int64_t now);
 
   // A producer's stream began, said something, ended (`clean`: by the producer's own word, which releases the lease).
   void OnConnected(const std::string& producer, int64_t lease_nanos, int64_t now);
@@ -84,7 +96,7 @@ class Watch {
 
   // `now` without the times in which the service did not work.
   int64_t Counted(int64_t now) const { return now - paused_; }
-  void Look(const JobPtr& job, int64_t now, std::vector<Saying>* sayings, std::vector<Command>* commands);
+  void Look(const JobPtr& job, int64_t now, Words* words);
   void Drop(const std::string& name);
   void Attach(const Job& job, int64_t now);
   void Detach(const Job& job);

@@ -29,14 +29,13 @@ void JobKeeper::Start(log::Log* log) {
 }
 
 void JobKeeper::OnJobs(const jobs::JobChanges& changes) {
-  std::vector<jobs::Saying> sayings;
-  std::vector<jobs::Command> commands;
+  jobs::Words words;
   {
     const std::lock_guard lock(mutex_);
-    watch_.OnJobs(changes, SteadyNanos(), &sayings, &commands);
+    words = watch_.OnJobs(changes, SteadyNanos());
   }
-  Send(commands);
-  Say(std::move(sayings));
+  Send(words);
+  Say(std::move(words.sayings));
 }
 
 void JobKeeper::Tick() {
@@ -91,9 +90,12 @@ void JobKeeper::Say(std::vector<jobs::Saying> sayings) {
   }
 }
 
-void JobKeeper::Send(const std::vector<jobs::Command>& commands) {
-  for (const jobs::Command& command : commands) {
+void JobKeeper::Send(const jobs::Words& words) {
+  for (const jobs::Command& command : words.commands) {
     if (const auto stream = producers_.Find(command.producer)) stream->Send(command.command);
+  }
+  for (const jobs::Loss& loss : words.losses) {
+    if (const auto stream = producers_.Find(loss.producer)) stream->Send(loss.lost);
   }
 }
 

@@ -41,7 +41,7 @@ class JobKeeper {
  private:
   void OnJobs(const jobs::JobChanges& changes);
   void Say(std::vector<jobs::Saying> sayings);
-  void Send(const std::vector<jobs::Command>& commands);
+  void Send(const jobs::Words& words);
 
   hub::Hub* const hub_;
   log::Log* log_ = nullptr;

@@ -291,9 +291,21 @@ void PublishStreamReactor::End(absl::Status status) {
 }
 
 void PublishStreamReactor::Send(const v1::PublishStreamResponse::Command& command) {
+  v1::PublishStreamResponse words;
+  *words.add_commands() = command;
+  Tell(words);
+}
+
+void PublishStreamReactor::Send(const v1::PublishStreamResponse::Lost& lost) {
+  v1::PublishStreamResponse words;
+  *words.add_lost() = lost;
+  Tell(words);
+}
+
+void PublishStreamReactor::Tell(const v1::PublishStreamResponse& words) {
   {
     const std::lock_guard lock(mutex_);
-    *reply_.add_commands() = command;
+    reply_.MergeFrom(words);
     // Before the answer to the hello it goes with that.
     if (!asking_) reply_due_ = true;
   }

@@ -45,6 +45,8 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
 
   // Hands a request over to the worker.
   void Send(const v1::PublishStreamResponse::Command& command);
+  // Tells the worker that a job of its was declared lost.
+  void Send(const v1::PublishStreamResponse::Lost& lost);
 
   // When something was last heard on this stream, by SteadyNanos.
   int64_t heard_at() const { return heard_at_.load(std::memory_order_relaxed); }
@@ -63,6 +65,8 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   void OnAppended(const std::vector<v1::PublishStreamResponse::Rejection>& invalid, uint64_t first, size_t bytes,
                   const std::vector<log::Outcome>& outcomes);
   void OnMark(const log::Outcome& outcome);
+  // Merges words of the service into the next answer.
+  void Tell(const v1::PublishStreamResponse& words);
   void Reject(uint64_t number, const absl::Status& status);
   void Pump();
   // Both want mutex_ to be held.

@@ -39,9 +39,10 @@ class WatchTest : public ::testing::Test {
   }
 
   void Show(const JobChanges& changes) {
-    std::vector<Saying> sayings;
-    watch_.OnJobs(changes, now_, &sayings, &commands_);
-    Say(std::move(sayings));
+    Words words = watch_.OnJobs(changes, now_);
+    commands_.insert(commands_.end(), words.commands.begin(), words.commands.end());
+    losses_.insert(losses_.end(), words.losses.begin(), words.losses.end());
+    Say(std::move(words.sayings));
   }
 
   void Say(std::vector<Saying> sayings) {
@@ -121,6 +122,7 @@ class WatchTest : public ::testing::Test {
   std::map<std::string, uint64_t> numbers_;
   std::vector<v1::ProgressEvent> log_;
   std::vector<Command> commands_;
+  std::vector<Loss> losses_;
 };
 
 TEST_F(WatchTest, AWorkerThatIsHeardOfIsLeftAlone) {
@@ -219,6 +221,8 @@ TEST_F(WatchTest, AProducerThatReturnsIsToldWhatItLost) {
   Pass(kLostAfter + kMinute);
   ASSERT_EQ(State(), JobState::FAILED);
   EXPECT_THAT(watch_.LostBy("other"), IsEmpty());
+  ASSERT_THAT(losses_, SizeIs(1)) << "a stream that was silent is told at once";
+  EXPECT_EQ(losses_[0].producer, "p");
   ASSERT_THAT(watch_.LostBy("p"), SizeIs(1));
   EXPECT_EQ(watch_.LostBy("p")[0].job(), "job:1");
   EXPECT_EQ(watch_.LostBy("p")[0].attempt(), 1u);
