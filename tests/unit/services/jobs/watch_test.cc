@@ -252,6 +252,26 @@ TEST_P(WatchLateTest, AJobThatMovedInBetweenIsLeftAlone) {
   EXPECT_EQ(State(), JobState::RUNNING);
 }
 
+TEST_F(WatchTest, AnAliveWorkerWhoseJobDoesNotMoveStallsUntilItMoves) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  const int64_t limit = Job()->course.quiet_limit_nanos();
+  ASSERT_EQ(limit, 5 * kMinute) << "nothing is known of its kind";
+  Pass(limit - kSecond, {"p"});
+  EXPECT_EQ(State(), JobState::RUNNING);
+  Pass(kSecond, {"p"});
+  EXPECT_EQ(State(), JobState::STALLED);
+  EXPECT_EQ(Job()->state.stalled_reason(), "no progress for 300 s");
+  Pass(kLostAfter + kMinute, {"p"});
+  EXPECT_EQ(State(), JobState::STALLED) << "alive, so it is not lost, and being heard of is not moving";
+  EXPECT_EQ(said_, 1);
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  EXPECT_EQ(State(), JobState::RUNNING);
+  EXPECT_FALSE(Job()->state.has_stalled_reason());
+  Pass(limit, {"p"});
+  EXPECT_EQ(State(), JobState::STALLED);
+}
+
 TEST_F(WatchTest, ADeadlinePasses) {
   v1::ProgressEvent event = Status(JobState::RUNNING);
   event.mutable_status()->mutable_deadline()->set_seconds((kWallStart + now_) / kSecond + 60);
