@@ -133,13 +133,17 @@ uint64_t StepFingerprint(absl::string_view id) {
   return hash;
 }
 
-double OwnWork(const StepCourse& step, double fraction) {
+double OwnWork(const StepCourse& step, double fraction, double usual) {
   if (step.first < 0 || step.from <= 0) return fraction;
   const double after = fraction - step.from;
-  if (after <= 0 || step.moved <= step.first) return 0;
-  // What could have been done before the first report at the speed after it; the rest was there already.
-  const double rate = after / static_cast<double>(step.moved - step.first);
-  return after + std::min<double>(step.from, rate * static_cast<double>(step.first - step.begun));
+  const auto before_first = static_cast<double>(step.first - step.begun);
+  // What could have been done before the first report, at the speed after it or, before that is known, at twice the usual
+  // one; the rest was there already.
+  if (after > 0 && step.moved > step.first) {
+    const double rate = after / static_cast<double>(step.moved - step.first);
+    return after + std::min<double>(step.from, rate * before_first);
+  }
+  return usual > 0 ? std::min(fraction, 2 * before_first / usual) : 0;
 }
 
 Move Observe(const v1::ProgressEvent& event, const JobState& state, int64_t nanos, Course* course) {

@@ -40,8 +40,8 @@ struct StepCourse {
 };
 
 // How much of a step was done in the time that it took, 0 to 1: its fraction without what was there when it began.
-// `fraction` is what is done now.
-double OwnWork(const StepCourse& step, double fraction);
+// `fraction` is what is done now; `usual` the nanoseconds that the step usually takes, 0 if unknown.
+double OwnWork(const StepCourse& step, double fraction, double usual = 0);
 
 // Small, copyable. Not thread-safe.
 struct Course {

@@ -124,7 +124,7 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
     if (IsOut(step)) continue;
     const double fraction = FractionOf(step);
     parts.measured = parts.measured || step.has_fraction() || HasEnded(step);
-    parts.Take(groups[way.parent + 1].WeightOf(step, scratch.durations[i]), fraction, OwnWork(way, fraction));
+    parts.Take(groups[way.parent + 1].WeightOf(step, scratch.durations[i]), fraction, OwnWork(way, fraction, scratch.durations[i]));
   }
   tops->size = 0;
   for (int i = 0; i < count; ++i) {
@@ -135,7 +135,7 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
     if (parts.count > 0 && parts.left == 0 && !HasEnded(step) && !step.has_fraction()) continue;  // all parts are out
     TopStep& top = tops->steps[tops->size++];
     top = {.course = &way, .state = step.state(), .fraction = FractionOf(step)};
-    top.own = OwnWork(way, top.fraction);
+    top.own = OwnWork(way, top.fraction, scratch.durations[i]);
     top.measured = step.has_fraction() || parts.measured;
     if (parts.Fraction() > top.fraction) {
       top.fraction = parts.Fraction();

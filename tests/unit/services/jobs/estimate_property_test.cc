@@ -21,7 +21,7 @@ v1::ProgressEvent RandomEvent(std::mt19937& random) {
   const auto share = [&random] { return static_cast<double>(random() % 1001) / 1000; };
   switch (random() % 20) {
     case 0:
-      event.mutable_status()->set_state(static_cast<v1::JobStatus::State>(random() % 7));
+      event.mutable_status()->set_state(random() % 2 ? v1::JobStatus::QUEUED : static_cast<v1::JobStatus::State>(random() % 7));
       if (random() % 2) event.mutable_status()->set_queue_position(random() % 4);
       break;
     case 1:
@@ -182,7 +182,7 @@ TEST(EstimatePropertyTest, SameEventsSameAnswersAlsoAfterSaveAndLoad) {
   std::mt19937 random(2);
   uint64_t saved = 0;
   int64_t nanos = kSecond;
-  int told = 0;
+  int told = 0, starts = 0;
   for (uint64_t seq = 1; seq <= 30'000; ++seq) {
     nanos += random() % (2 * kSecond);
     const uint32_t seed = random();
@@ -190,6 +190,7 @@ TEST(EstimatePropertyTest, SameEventsSameAnswersAlsoAfterSaveAndLoad) {
     ExpectSame(estimate, restarted.Apply(seq, nanos, seed));
     if (HasFatalFailure()) FAIL() << "at " << seq;
     if (estimate.eta_p90_nanos) ++told;
+    if (estimate.start_eta_nanos) ++starts;
     if (random() % 300 != 0) continue;
     rows.SaveFrom(*restarted.kinds, saved);
     saved = seq;
@@ -202,6 +203,7 @@ TEST(EstimatePropertyTest, SameEventsSameAnswersAlsoAfterSaveAndLoad) {
     }
   }
   EXPECT_GT(told, 1'000);
+  EXPECT_GT(starts, 100);
 }
 
 TEST(EstimatePropertyTest, OnlyWhatLearnedIsSavedAgain) {
