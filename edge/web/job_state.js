@@ -125,8 +125,9 @@ const kReduce = {
     if (retryable !== undefined) state.error.retryable = retryable;
   },
 
-  cancelled(state, _, at) {
+  cancelled(state, { reason }, at) {
     end(state, "CANCELLED", at);
+    if (reason !== undefined) state.message = reason;
   },
 
   control(state, { action, phase }, at) {

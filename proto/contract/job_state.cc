@@ -202,6 +202,7 @@ void ReduceEnd(const ProgressEvent& event, JobState* state) {
     if (failed.has_retryable()) state->mutable_error()->set_retryable(failed.retryable());
   } else {
     End(JobState::CANCELLED, event, state);
+    if (event.cancelled().has_reason()) state->set_message(event.cancelled().reason());
   }
 }
 

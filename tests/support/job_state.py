@@ -228,6 +228,8 @@ def _failed(event, failed, state):
 
 def _cancelled(event, cancelled, state):
     _end("CANCELLED", event, state)
+    if "reason" in cancelled:
+        state["message"] = cancelled["reason"]
 
 
 def _control(event, control, state):
