@@ -13,7 +13,6 @@ using v1::StepStatus;
 constexpr double kResumed = 0.1;
 
 int PlaceOf(absl::string_view id, const JobState& state) {
-  // What is under way is mostly near the end of what was touched, but plans are short: any order will do.
   for (int i = 0; i < state.steps_size(); ++i) {
     if (state.steps(i).id() == id) return i;
   }
