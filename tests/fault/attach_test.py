@@ -34,7 +34,8 @@ class AttachTest(unittest.TestCase):
             run.calm()
         acked = SECONDS * RATE // 2
         run.passed(need={"acked": acked, "delivered": acked, "faults": FAULTS * 9 // 10, "readers": READERS, "rejected": JOBS,
-                         "snapshots": READERS, "states": JOBS, "folds": READERS, "ends": JOBS // 2, "reopened": READERS // 4},
+                         "snapshots": READERS, "states": JOBS, "folds": READERS, "ends": JOBS // 2,
+                         "percents": acked // 2, "reopened": READERS // 4},
                    recovery_p99=None, states=True)
 
 

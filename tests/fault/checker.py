@@ -18,7 +18,7 @@ SLOW_DISK_SECONDS = 0.1
 
 # What a plan may ask for, each counted by the checker.
 NEEDS = ("acked", "delivered", "faults", "readers", "reopened", "broken", "rejected", "recoveries", "snapshots",
-         "states", "folds", "ends")
+         "states", "folds", "ends", "percents")
 
 # Faults of the service, in the order of the table.
 CLASSES = {
@@ -127,7 +127,7 @@ class Report:
     def text(self):
         lines = [f"history: {self.what}"]
         names = ("attempted", "acked", "rejected", "logged", "own", "readers", "opened", "reopened", "delivered", "beats",
-                 "snapshots", "resets", "resent", "broken", "faults", "states", "folds", "ends")
+                 "snapshots", "resets", "resent", "broken", "faults", "states", "folds", "ends", "percents")
         lines += ["  " + "  ".join(f"{name} {self.counts[name]}" for name in part) for part in (names[:8], names[8:])]
         for label, values in (("recovery", self.recoveries), ("start of eventd", self.restart_seconds),
                               ("publish to ack", self.ack_seconds), ("fsync of the disk", self.disk_seconds)):

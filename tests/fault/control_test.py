@@ -223,7 +223,8 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(faults, [])
         # A run with less than this has shown nothing.
         least = {"answered": deaths * CALM_ANSWERS // 3, "REQUESTED": deaths * 3, "DELIVERED": deaths * 2, "HONOURED": deaths,
-                 "REFUSED": deaths, "TIMED_OUT": deaths // 2, "seen": deaths * CALM_ENDS // 2, "seen again": deaths, "open at a death": deaths}
+                 "REFUSED": deaths, "TIMED_OUT": deaths // 2, "seen": deaths * CALM_ENDS // 2, "seen again": deaths,
+                 "open at a death": deaths}
         self.assertEqual({}, {name: counts[name] for name, needed in least.items() if counts[name] < needed}, least)
 
 

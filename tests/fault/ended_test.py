@@ -21,7 +21,8 @@ JOBS = 500 if long_form() else 50
 ANSWER_SECONDS = 0.1
 # How each job ends, and what its state must then show.
 ENDS = [({"completed": {"output": {"answer": 42}, "message": "done"}}, {"state": "COMPLETED", "output": {"answer": 42}}),
-        ({"failed": {"code": "PROVIDER", "message": "quota"}}, {"state": "FAILED", "error": {"code": "PROVIDER", "message": "quota"}}),
+        ({"failed": {"code": "PROVIDER", "message": "quota"}},
+         {"state": "FAILED", "error": {"code": "PROVIDER", "message": "quota"}}),
         ({"cancelled": {"reason": "enough"}}, {"state": "CANCELLED"})]
 
 
@@ -75,7 +76,8 @@ class EndedCase(MilepostCase):
     def report(self, what, seconds):
         ordered = sorted(seconds)
         median, p99, most = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100], ordered[-1]
-        print(f"{what}: {len(ordered)} answers, p50 {median * 1000:.1f}, p99 {p99 * 1000:.1f}, max {most * 1000:.1f} ms", flush=True)
+        print(f"{what}: {len(ordered)} answers, p50 {median * 1000:.1f}, p99 {p99 * 1000:.1f}, max {most * 1000:.1f} ms",
+              flush=True)
         self.assertGreaterEqual(len(seconds), JOBS)
         self.assertLess(p99, patience(ANSWER_SECONDS), what)
 

@@ -95,7 +95,8 @@ class JobProducer(Producer):
         made, wrong = life.next()
         mark = f"{self.name_}.{number}"
         user = f"user:{int(life.job[5:]) // USER_JOBS}"
-        event = json_format.ParseDict({"job": life.job, "resources": [user], "correlationId": mark, **made}, self._messages.event())
+        event = {"job": life.job, "resources": [user], "correlationId": mark, **made}
+        event = json_format.ParseDict(event, self._messages.event())
         return mark, life.job, wrong, event
 
 

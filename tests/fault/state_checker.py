@@ -65,6 +65,7 @@ class LoggedJob:
         self.state["cursor"] = entry["seq"]
         if kind_of(event) != "control":
             completed = self.state.get("state") == "COMPLETED"
+            self._report.counts["percents"] += event.get("overall") is not None
             # On a `completed` itself the service need not say that it is 1.
             wrong = self._percent.on(self._newest, 1 if "completed" in event and "overall" not in event else event.get("overall"),
                                      completed)
