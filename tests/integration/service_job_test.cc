@@ -1,9 +1,6 @@
 // Jobs over gRPC: states, lists, snapshots with their tails, requests to workers, leases.
-#include <stdlib.h>
-
 #include <atomic>
 #include <ctime>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +13,7 @@
 #include "milepost/v1/job_service.grpc.pb.h"
 #include "proto/contract/job_state.h"
 #include "tests/integration/service_test_support.h"
+#include "tests/support/temp_dir.h"
 
 namespace milepost::testing {
 namespace {
@@ -376,10 +374,9 @@ TEST_F(JobClockTest, AHalfClosedStreamReleasesTheLease) {
 
 // On disk, across starts.
 TEST(JobStoreTest, JobsRequestsAndReleasedLeasesOutliveTheService) {
-  std::string dir = ::testing::TempDir() + "jobs-XXXXXX";
-  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  const TempDir dir;
   eventd::Options options;
-  options.store_dir = dir;
+  options.store_dir = dir.path();
   options.lost_after = std::chrono::seconds(1);
   options.min_free_bytes = 0;
   uint64_t request = 0;
@@ -412,7 +409,6 @@ TEST(JobStoreTest, JobsRequestsAndReleasedLeasesOutliveTheService) {
   Producer worker(*stub, kId);
   ASSERT_THAT(worker.commands(), SizeIs(1));
   EXPECT_EQ(worker.commands()[0].request(), request);
-  std::filesystem::remove_all(dir);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "services/history/rocks_history.h"
+#include "tests/support/temp_dir.h"
 
 namespace milepost::history {
 namespace {
@@ -22,8 +23,6 @@ using ::testing::HasSubstr;
 class LogFileCheckTest : public ::testing::Test {
  protected:
   LogFileCheckTest() {
-    std::string path = (fs::temp_directory_path() / "milepost-test-XXXXXX").string();
-    directory_ = mkdtemp(path.data());
     dir_ = directory_ + "/0";
     for (int life = 1; life <= 3; ++life) {
       auto history = Open();
@@ -48,7 +47,6 @@ class LogFileCheckTest : public ::testing::Test {
     std::ifstream file(manifest_, std::ios::binary);
     bytes_.assign(std::istreambuf_iterator<char>(file), {});
   }
-  ~LogFileCheckTest() override { fs::remove_all(directory_); }
 
   absl::StatusOr<std::unique_ptr<RocksHistory>> Open() {
     return RocksHistory::Open(
@@ -56,7 +54,9 @@ class LogFileCheckTest : public ::testing::Test {
   }
   void Write(const std::string& bytes) { std::ofstream(manifest_, std::ios::binary | std::ios::trunc) << bytes; }
 
-  std::string directory_, dir_, manifest_, bytes_;
+  testing::TempDir temp_;
+  const std::string& directory_ = temp_.path();
+  std::string dir_, manifest_, bytes_;
 };
 
 TEST_F(LogFileCheckTest, AWholeStoreIsOpened) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "services/history/rocks_store.h"
+#include "tests/support/temp_dir.h"
 
 namespace milepost::history {
 namespace {
@@ -30,8 +31,6 @@ constexpr int64_t kBegin = 1'700'000'000 * kSecond;
 class RocksHistoryTest : public ::testing::Test {
  protected:
   RocksHistoryTest() {
-    std::string path = (std::filesystem::temp_directory_path() / "milepost-test-XXXXXX").string();
-    directory_ = mkdtemp(path.data());
     options_.dir = directory_ + "/store";
     // No window: everything is read from the store.
     options_.window_bytes = 0;
@@ -41,7 +40,6 @@ class RocksHistoryTest : public ::testing::Test {
   }
   ~RocksHistoryTest() override {
     history_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   absl::Status TryOpen() {
@@ -107,7 +105,8 @@ class RocksHistoryTest : public ::testing::Test {
     return seqs;
   }
 
-  std::string directory_;
+  testing::TempDir temp_;
+  const std::string& directory_ = temp_.path();
   RocksOptions options_;
   std::string text_ = "text";
   int opened_ = 0;

@@ -13,6 +13,7 @@
 
 #include "services/history/rocks_history.h"
 #include "services/history/rocks_store.h"
+#include "tests/support/temp_dir.h"
 
 namespace milepost::history {
 namespace {
@@ -25,14 +26,11 @@ using ::testing::IsEmpty;
 class StoreToolsTest : public ::testing::Test {
  protected:
   StoreToolsTest() {
-    std::string path = (fs::temp_directory_path() / "milepost-test-XXXXXX").string();
-    directory_ = mkdtemp(path.data());
     dir_ = directory_ + "/store";
     Open();
   }
   ~StoreToolsTest() override {
     history_.reset();
-    fs::remove_all(directory_);
   }
 
   void Open() {
@@ -84,7 +82,8 @@ class StoreToolsTest : public ::testing::Test {
     return seqs;
   }
 
-  std::string directory_;
+  testing::TempDir temp_;
+  const std::string& directory_ = temp_.path();
   std::string dir_;
   int opened_ = 0;
   std::unique_ptr<RocksHistory> history_;

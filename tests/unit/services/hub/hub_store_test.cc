@@ -14,6 +14,7 @@
 #include "services/hub/hub.h"
 #include "services/log/embedded_log.h"
 #include "tests/support/events.h"
+#include "tests/support/temp_dir.h"
 
 namespace milepost::hub {
 namespace {
@@ -67,14 +68,7 @@ class FlakyHistory : public history::History {
 
 class HubStoreTest : public ::testing::Test {
  protected:
-  HubStoreTest() {
-    std::string path = (std::filesystem::temp_directory_path() / "milepost-test-XXXXXX").string();
-    directory_ = mkdtemp(path.data());
-  }
-  ~HubStoreTest() override {
-    Close();
-    std::filesystem::remove_all(directory_);
-  }
+  ~HubStoreTest() override { Close(); }
 
   void Open(bool all_records = false) {
     Close();
@@ -122,7 +116,8 @@ class HubStoreTest : public ::testing::Test {
     return seqs;
   }
 
-  std::string directory_;
+  testing::TempDir temp_;
+  const std::string& directory_ = temp_.path();
   std::string epoch_;
   int opened_ = 0;
   std::unique_ptr<FlakyHistory> history_;
