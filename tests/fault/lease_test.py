@@ -185,6 +185,22 @@ class LostTest(LeaseCase):
         self.assertEqual(self.said("job:left"), ["RUNNING"])
 
 
+class LostLaterTest(LeaseCase):
+    eventd_flags = ("--lost_after=5s",)
+
+    if long_form():  # a service that starts waits 30 s for workers of before
+        def test_a_worker_is_lost_once_also_if_the_service_is_killed_while_it_is_stalled(self):
+            self.worker("job:gone").break_off()
+            self.wait_stalled("job:gone")
+            self.restart()
+            self.assertNotIn("WORKER_LOST", self.said("job:gone"))
+            self.wait_failed("job:gone", 60)
+            self.restart()
+            self.see_the_watch_at_work("job:seen")
+            self.assertEqual(self.said("job:gone").count("WORKER_LOST"), 1)
+            self.assertEqual(self.said("job:gone")[-2:], ["STALLED", "WORKER_LOST"])
+
+
 class AwayTest(LeaseCase):
     """The service is away for longer than all leases, and than --lost_after."""
 
