@@ -24,7 +24,7 @@ from grpc_service import Service  # noqa: E402
 from grpc_worker import StreamWorker  # noqa: E402
 from servers import World, free_port, long_form, patience  # noqa: E402
 
-WORKERS, JOBS_EACH, REQUESTERS = 4, 4, 3
+WORKERS, JOBS_EACH, QUEUED_JOBS, REQUESTERS = 4, 4, 4, 3
 ACTIONS = ("CANCEL", "PAUSE", "RESUME", "RETRY")
 # What a worker does about a request; the later it is in the list, the longer it takes.
 MANNERS = ("honour", "honour", "honour", "refuse", "refuse", "honour later", "refuse later", "deliver", "be mute")
@@ -106,6 +106,43 @@ class Crew:
             timer.join()
         for worker in self.workers:
             worker.close()
+
+
+class Queue(threading.Thread):
+    """Jobs that wait for a worker and never get one: cancelled ones are queued again, as the next attempt."""
+
+    PAUSE_SECONDS = 0.1
+
+    def __init__(self, service):
+        super().__init__(daemon=True)
+        self._service, self._ended = service, threading.Event()
+        self.jobs = [f"job:q{n}" for n in range(QUEUED_JOBS)]
+        self.failure = None
+        for job in self.jobs:
+            self._service.publish({"job": job, "status": {"state": "QUEUED"}})
+        self.start()
+
+    def run(self):
+        try:
+            while not self._ended.wait(self.PAUSE_SECONDS):
+                for state in map(self._service.job, self.jobs):
+                    if state["state"] == "CANCELLED":
+                        self._queue_again(state)
+        except BaseException as error:
+            self.failure = error
+
+    def _queue_again(self, state):
+        event = {"job": state["job"], "attempt": state["attempt"] + 1, "status": {"state": "QUEUED"}}
+        try:
+            self._service.ask("Publish", events=[event])
+        except grpc.RpcError:
+            pass  # seen the next time
+
+    def stop(self):
+        self._ended.set()
+        self.join(patience(20))
+        if self.failure or self.is_alive():
+            raise AssertionError(f"the queue failed: {self.failure!r}")
 
 
 class Requester(threading.Thread):
@@ -206,7 +243,8 @@ class ControlTest(unittest.TestCase):
     def test_every_request_comes_to_one_end_while_the_service_is_killed(self):
         deaths = 50 if long_form() else 8
         crew = Crew(self.service)
-        requesters = [Requester(self.service, crew.jobs, seed) for seed in range(REQUESTERS)]
+        queue = Queue(self.service)
+        requesters = [Requester(self.service, crew.jobs + queue.jobs, seed) for seed in range(REQUESTERS)]
         for _ in range(deaths):
             self.calm(crew, requesters)
             self.kill_eventd()
@@ -214,17 +252,23 @@ class ControlTest(unittest.TestCase):
         for requester in requesters:
             requester.stop()
         self.wait(lambda: not self.open_requests(list(self.entries())), END_SECONDS, "the ends of all requests")
+        queue.stop()
         crew.close()
+        # Honoured and not cancelled would wait for ever: nobody works on these.
+        self.assertLessEqual({self.service.job(job)["state"] for job in queue.jobs}, {"QUEUED", "CANCELLED"})
+        taken = sum(self.service.job(job)["attempt"] - 1 for job in queue.jobs)
         entries = list(self.entries())
         faults, counts = check(entries, [each for requester in requesters for each in requester.answered], crew.seen, self.away)
         refused = sum(requester.refused for requester in requesters)
         broken = sum(requester.broken for requester in requesters)
-        print(f"{deaths} deaths, {dict(counts)}, {refused} against the job's state, {broken} without an answer", flush=True)
+        print(f"{deaths} deaths, {dict(counts)}, {refused} against the job's state, {broken} without an answer, "
+              f"{taken} taken out of the queue", flush=True)
         self.assertEqual(faults, [])
         # A run with less than this has shown nothing.
         least = {"answered": deaths * CALM_ANSWERS // 3, "REQUESTED": deaths * 3, "DELIVERED": deaths * 2, "HONOURED": deaths,
                  "REFUSED": deaths, "TIMED_OUT": deaths // 2, "seen": deaths * CALM_ENDS // 2, "seen again": deaths,
                  "open at a death": deaths}
+        self.assertGreaterEqual(taken, deaths)
         self.assertEqual({}, {name: counts[name] for name, needed in least.items() if counts[name] < needed}, least)
 
 
