@@ -371,7 +371,8 @@ class CommandLineTest(unittest.TestCase):
     def test_watch_ends_as_the_job_ended(self):
         for flag, status in (("--completed", 0), ("--failed=INTERNAL", 3), ("--cancelled", 4)):
             job = f"job:w{status}"
-            self.publish(f"--job={job}", "--state=RUNNING")
+            # A kind of its own: of others it is known by then how long they take.
+            self.publish(f"--job={job}", "--state=RUNNING", f"--kind=w{status}")
             watch = subprocess.Popen([MILEPOST, "watch", f"--eventd={self.eventd.address}", job], stdout=subprocess.PIPE, env=ENV)
             self.assertEqual(watch.stdout.readline(), f"{job} RUNNING\n".encode())
             self.publish(f"--job={job}", flag)

@@ -66,7 +66,8 @@ seconds Left(const google::protobuf::Duration& span, const v1::JobState& job, Wa
 std::optional<seconds> EtaOf(const v1::JobState& job, WallTime now) {
   const bool stands = job.state() == v1::JobState::PAUSED || job.state() == v1::JobState::STALLED || job.state() == v1::JobState::WAITING;
   if (!job.has_eta() || stands || contract::HasEnded(job.state())) return std::nullopt;
-  return Left(job.eta(), job, now);
+  const seconds left = Left(job.eta(), job, now);
+  return left > seconds(0) ? std::optional(left) : std::nullopt;
 }
 
 }  // namespace milepost::tool

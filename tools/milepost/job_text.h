@@ -32,7 +32,8 @@ std::string QueueText(const v1::JobState& job, WallTime now);
 
 // What is left at `now` of a time that counts from the job's newest event; never below zero.
 std::chrono::seconds Left(const google::protobuf::Duration& span, const v1::JobState& job, WallTime now);
-// Time to the end, if it is known. Not for a job that has ended, nor for one that stands still: nobody knows for how long.
+// Time to the end, if it is known and not over. Not for a job that has ended, nor for one that stands still: nobody knows
+// for how long.
 std::optional<std::chrono::seconds> EtaOf(const v1::JobState& job, WallTime now);
 
 }  // namespace milepost::tool

@@ -161,7 +161,7 @@ TEST_F(WatchViewTest, TheTimeToTheEndRunsDownFromTheEventThatSaidIt) {
   event.mutable_eta()->set_seconds(100);
   view_.Apply(event);
   EXPECT_THAT(Lines(40)[0], HasSubstr(" 25%  0:40  eta 1:00"));
-  EXPECT_THAT(Lines(400)[0], HasSubstr("eta 0:00"));
+  EXPECT_THAT(Lines(400)[0], Not(HasSubstr("eta"))) << "nobody knows any more";
   EXPECT_THAT(Lines(-400)[0], HasSubstr("eta 1:40"));  // a clock that is behind
 }
 
