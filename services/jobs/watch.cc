@@ -157,6 +157,7 @@ void Watch::OnConnected(const std::string& producer, int64_t lease_nanos, int64_
   lease.heard_at = Counted(now);
   lease.connected = true;
   lease.released = false;
+  lease.known = true;
 }
 
 void Watch::OnHeard(const std::string& producer, int64_t heard_at) {
@@ -273,7 +274,9 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
     sayings->push_back(SayStatus(job, JobState::STALLED,
                                  absl::StrCat(lease->connected ? "the worker is silent" : "the worker's connection is lost",
                                               ": nothing was heard of it for ", Seconds(now - lease->heard_at))));
-  } else if (state == JobState::STALLED && !silent && !absl::StartsWith(job.state.stalled_reason(), kNoProgress)) {
+  } else if (state == JobState::STALLED && !silent && (lease == nullptr || lease->known) &&
+             !absl::StartsWith(job.state.stalled_reason(), kNoProgress)) {
+    // One that is still waited for after a start is not back yet.
     const bool named = job.before_stall != JobState::STATE_UNSPECIFIED;
     sayings->push_back(SayStatus(job, named ? job.before_stall : JobState::RUNNING, ""));
   } else if (state == JobState::RUNNING && job.state.has_progress_time() && job.course.quiet_limit_nanos() > 0 && now - watched.moved_at >= job.course.quiet_limit_nanos()) {

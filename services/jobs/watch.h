@@ -90,6 +90,7 @@ class Watch {
     int64_t heard_at = 0;
     bool connected = false;
     bool released = false;
+    bool known = false;  // it had a stream in this life of the service
     absl::flat_hash_set<std::string> jobs;  // watched ones, and lost ones
     int64_t end() const { return heard_at + nanos; }
   };

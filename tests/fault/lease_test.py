@@ -23,6 +23,7 @@ from servers import World, binary, free_port, long_form, patience  # noqa: E402
 LEASE_SECONDS = 2
 QUIET_LEASE_SECONDS = 6  # nobody counts as stuck for being quiet for less than 10 s
 WAIT_SECONDS = 20
+START_LEASE_SECONDS = 32  # a service that starts waits 30 s for workers of before
 AWAY_SECONDS = 300 if long_form() else 10
 RESTARTS = 5 if long_form() else 1
 
@@ -154,6 +155,24 @@ class WorkersTest(LeaseCase):
         # Progress takes the stall back by itself.
         self.assertEqual(self.said("job:deadlocked"), ["RUNNING", "STALLED"])
         self.assertEqual(self.said("job:well"), ["RUNNING"])
+
+    def test_a_stall_is_said_once_however_often_the_service_is_killed(self):
+        worker = self.worker("job:gone")
+        worker.break_off()
+        self.wait_stalled("job:gone")
+        for restart in range(RESTARTS):
+            self.restart()
+            self.see_the_watch_at_work(f"job:seen{restart}")
+            self.assertEqual(self.said("job:gone"), ["RUNNING", "STALLED"])
+        if long_form():
+            restarted = time.monotonic()
+            self.until(lambda: time.monotonic() > restarted + START_LEASE_SECONDS, 60, lambda: "the end of the lease after a start")
+            self.see_the_watch_at_work("job:late")
+            self.assertEqual(self.said("job:gone"), ["RUNNING", "STALLED"])
+        back = worker.again()
+        self.addCleanup(back.break_off)
+        self.wait_for("job:gone", lambda state: state["state"] == "RUNNING")
+        self.assertEqual(self.said("job:gone"), ["RUNNING", "STALLED", "RUNNING"])
 
 
 class LostTest(LeaseCase):

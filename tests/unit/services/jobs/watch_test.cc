@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -212,6 +213,24 @@ TEST_F(WatchTest, AfterAStartWorkersHaveALeaseToComeBackIn) {
   watch_.OnConnected("p", kDefaultLeaseNanos, now_);
   Pass(kMinute, {"p"});
   EXPECT_EQ(said_, 0);
+}
+
+TEST_F(WatchTest, AStallOutlivesAStartUntilTheWorkerIsBack) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  watch_.OnDisconnected("p", false, now_);
+  Pass(kMinute);
+  ASSERT_EQ(State(), JobState::STALLED);
+  std::destroy_at(&watch_);  // the service starts anew, and knows from the log
+  std::construct_at(&watch_, kLostAfter);
+  Show(JobChanges{.jobs = {Job()}});
+  said_ = 0;
+  Pass(kMinute);
+  EXPECT_EQ(State(), JobState::STALLED);
+  EXPECT_EQ(said_, 0) << "it is said once";
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Pass(2 * kSecond, {"p"});
+  EXPECT_EQ(State(), JobState::RUNNING);
 }
 
 TEST_F(WatchTest, AProducerThatReturnsIsToldWhatItLost) {
