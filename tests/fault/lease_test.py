@@ -225,6 +225,17 @@ class AwayTest(LeaseCase):
 
     eventd_flags = ("--lost_after=3s",)
 
+    def test_a_service_that_stood_still_blames_nobody(self):
+        workers = [self.worker(f"job:w{n}") for n in range(10)]
+        for pause in range(3):
+            self.eventd.pause()
+            time.sleep(2 * LEASE_SECONDS)
+            self.eventd.resume()
+            self.see_the_watch_at_work(f"job:seen{pause}")
+        for n, worker in enumerate(workers):
+            worker.wait_streams(1)
+            self.assertEqual(self.said(f"job:w{n}"), ["RUNNING"])
+
     def test_no_job_of_a_healthy_worker_is_lost_or_stalled(self):
         places = [os.path.join(self.store, f"go{n}") for n in range(3)]
         runs = [self.run_command(f"job:run{n}", "bash", "-c", f"until test -e {place}; do sleep 0.1; done")

@@ -206,6 +206,17 @@ TEST_F(WatchTest, TimeInWhichTheServiceDidNotWorkDoesNotCount) {
   EXPECT_EQ(State(), JobState::STALLED);
 }
 
+TEST_F(WatchTest, AShortPauseOfTheServiceDoesNotCountAgainstAShortLease) {
+  watch_.OnConnected("p", 2 * kSecond, now_);
+  Append(Status(JobState::RUNNING), "p");
+  Pass(kSecond, {"p"});
+  now_ += 3 * kSecond;
+  Say(watch_.Due(now_, kWallStart + now_));
+  EXPECT_EQ(said_, 0);
+  Pass(3 * kSecond);
+  EXPECT_EQ(State(), JobState::STALLED);
+}
+
 TEST_F(WatchTest, AfterAStartWorkersHaveALeaseToComeBackIn) {
   Append(Status(JobState::RUNNING), "p");  // known from the log; its stream is not
   Pass(29 * kSecond);
