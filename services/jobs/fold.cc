@@ -130,6 +130,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   if (!input.producer.empty()) job.producer = std::string(input.producer);
   ApplyToRequests(event, &job);
   AddEstimates(input, &job);
+  Pack(&job);
   verdict->is_event = true;
   verdict->seq = input.seq;
   verdict->names = std::move(names);
@@ -155,6 +156,7 @@ Job& Fold::Change(Slot& slot) {
     slot.made_in = changes_;
     changed_.push_back(slot.job);
   }
+  Unpack(slot.job.get());
   return *slot.job;
 }
 

@@ -50,7 +50,7 @@ std::string JobValue(const Job& job, Stamp used) {
   views::JobRow row;
   SetUsed(used, row.mutable_used());
   for (const std::string& name : *job.names) row.add_names(name);
-  row.set_state(Deterministic(job.state));
+  row.set_state(Deterministic(FullState(job)));
   row.set_created(job.created);
   row.set_last(job.last);
   row.set_producer(job.producer);
@@ -98,6 +98,7 @@ absl::StatusOr<std::shared_ptr<Job>> JobOf(const std::string& name, const views:
   if (!course.ok()) return course.status();
   job->course = *std::move(course);
   if (row.state().empty()) StateOfOldRow(job.get());
+  Pack(job.get());
   return job;
 }
 

@@ -25,7 +25,10 @@ struct Request {
 
 // Immutable once it is shared: every commit that touches a job makes a new one.
 struct Job {
-  v1::JobState state;  // without its cursor
+  // Without its cursor; and of a job that has ended only what jobs are chosen and judged by, the rest is packed, because
+  // most jobs that are known have ended and many small pieces of memory cost four times their contents. FullState has all.
+  v1::JobState state;
+  std::string packed;
   // The job, then its sticky resources. Shared with the job's events.
   std::shared_ptr<const std::vector<std::string>> names;
   uint64_t created = 0;  // sequence of its first event
@@ -37,6 +40,13 @@ struct Job {
 
   const std::string& name() const { return state.job(); }
 };
+// All of a job's state, but for its cursor.
+v1::JobState FullState(const Job& job);
+
+// Packs the state of a job that has ended; brings it back to be changed. Both may be called twice.
+void Pack(Job* job);
+void Unpack(Job* job);
+
 using JobPtr = std::shared_ptr<const Job>;
 
 // What one commit did to jobs. The forgotten ones come first: one of them may be there again.

@@ -265,6 +265,7 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
     return;
   }
   if (state == JobState::QUEUED) return;  // whoever queued it need not stay
+  const int64_t limit = job.course.quiet_limit_nanos();
   const Lease* lease = LeaseOf(job);
   const bool silent = lease != nullptr && now >= lease->end();
   if (silent && now >= lease->end() + lost_after_) {
@@ -279,7 +280,7 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
     // One that is still waited for after a start is not back yet.
     const bool named = job.before_stall != JobState::STATE_UNSPECIFIED;
     sayings->push_back(SayStatus(job, named ? job.before_stall : JobState::RUNNING, ""));
-  } else if (state == JobState::RUNNING && job.state.has_progress_time() && job.course.quiet_limit_nanos() > 0 && now - watched.moved_at >= job.course.quiet_limit_nanos()) {
+  } else if (state == JobState::RUNNING && job.state.has_progress_time() && limit > 0 && now - watched.moved_at >= limit) {
     sayings->push_back(SayStatus(job, JobState::STALLED, absl::StrCat(kNoProgress, Seconds(now - watched.moved_at))));
   }
 }

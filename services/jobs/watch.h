@@ -26,7 +26,7 @@ inline constexpr int64_t kSecond = 1'000'000'000;
 inline constexpr int64_t kDefaultLeaseNanos = 30 * kSecond;
 // Due is called more often than this. A longer time between two calls was one in which the service did not work: it does
 // not count against anybody.
-inline constexpr int64_t kMaxPauseNanos = 3 * kSecond / 2;
+inline constexpr int64_t kMaxPauseNanos = 2 * kSecond;
 // What was said and had no effect, because it could not be stored, is said again after so long.
 inline constexpr int64_t kSayAgainNanos = 5 * kSecond;
 

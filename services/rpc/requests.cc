@@ -32,7 +32,7 @@ v1::Reset MakeReset(const hub::Hub& hub, v1::Reset::Reason reason) {
 }
 
 v1::JobState WithCursor(const hub::Hub& hub, const jobs::Job& job) {
-  v1::JobState state = job.state;
+  v1::JobState state = jobs::FullState(job);
   state.set_cursor(hub.CursorAt(job.last));
   return state;
 }

@@ -35,7 +35,7 @@ std::string Bytes(const google::protobuf::Message& message) {
 
 std::map<std::string, std::string> States(const Fold& fold) {
   std::map<std::string, std::string> states;
-  fold.ForEachJob([&](const JobPtr& job) { states[job->name()] = Bytes(job->state); });
+  fold.ForEachJob([&](const JobPtr& job) { states[job->name()] = Bytes(FullState(*job)); });
   return states;
 }
 
@@ -283,7 +283,7 @@ TEST(FoldJobsPropertyTest, SnapshotAndTailAreEverythingByEveryWay) {
         if (reader != readers.end()) contract::Reduce(history.events.back(), &reader->second);
       }
       if (history.random() % 40 == 0) {
-        kept.ForEachJob([&](const JobPtr& job) { readers[job->name()] = job->state; });
+        kept.ForEachJob([&](const JobPtr& job) { readers[job->name()] = FullState(*job); });
       }
       if (history.random() % 30 == 0) {
         reloaded->TakeChanges();
