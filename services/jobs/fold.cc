@@ -56,6 +56,23 @@ std::shared_ptr<std::vector<std::string>> Extended(const std::vector<std::string
   return extended;
 }
 
+// The worker of a job is whose stream last published for it. Who moves it by other ways, or begins another attempt, takes it
+// over from a stream, and has no lease. Answers to requests, and the service's own words, change nothing.
+bool ChangesWorker(const Input& input, const Job& job) {
+  const v1::ProgressEvent& event = *input.event;
+  if (event.has_control() || input.only_after != 0) return false;
+  if (!input.producer.empty()) return true;
+  return event.has_status() || event.has_step() || event.has_progress() || contract::AttemptOf(event) > job.state.attempt();
+}
+
+absl::Status CheckLabels(const Job& job, const v1::ProgressEvent& event) {
+  size_t labels = job.state.labels().size();
+  for (const auto& [key, value] : event.status().labels()) labels += !job.state.labels().contains(key);
+  if (labels <= kMaxJobLabels) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("status.labels: ", event.job(), " would have ", labels, " labels, at most ",
+                                                    kMaxJobLabels, " may be set over the life of a job"));
+}
+
 }  // namespace
 
 Verdict Fold::Apply(const Input& input) {
@@ -100,7 +117,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   v1::ProgressEvent& event = *input.event;
   Slot* slot = jobs_.Find(event.job(), Now(input));
   const Job* known = slot == nullptr ? nullptr : slot->job.get();
-  verdict->status = MayFollow(known, event, input.only_after);
+  verdict->status = MayFollow(known, event, input.producer, input.only_after);
   if (!verdict->status.ok()) return;
   if (event.has_control() && event.control().phase() == v1::Control::REQUESTED) {
     if (const Request* first = RepeatedRequest(*known, event)) {
@@ -118,6 +135,8 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
     }
     names = std::move(extended);
   }
+  if (known != nullptr) verdict->status = CheckLabels(*known, event);
+  if (!verdict->status.ok()) return;
   event.mutable_resources()->Clear();
   for (size_t i = 1; i < names->size(); ++i) event.add_resources((*names)[i]);
   event.set_seq(input.seq);
@@ -127,7 +146,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   if (job.created == 0) job.created = input.seq;
   job.last = input.seq;
   job.names = names;
-  if (!input.producer.empty()) job.producer = std::string(input.producer);
+  if (ChangesWorker(input, job)) job.producer = std::string(input.producer);
   ApplyToRequests(event, &job);
   AddEstimates(input, &job);
   Pack(&job);

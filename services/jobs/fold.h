@@ -23,6 +23,8 @@ namespace milepost::jobs {
 
 // Most sticky resources of one job.
 inline constexpr size_t kMaxJobResources = 16;
+// And most labels.
+inline constexpr size_t kMaxJobLabels = 64;
 // Most jobs, producers and remembered results of idempotent calls; past it the longest unused is forgotten.
 inline constexpr size_t kMaxJobs = 1'000'000;
 inline constexpr size_t kMaxProducers = 100'000;

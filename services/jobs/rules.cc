@@ -40,14 +40,24 @@ absl::Status MayAsk(const Job* job, const Control& control) {
     if (state == JobState::FAILED || state == JobState::CANCELLED) return absl::OkStatus();
     return Refuse("retry: ", job->name(), " is ", Lower(JobState::State_Name(state)) + ": only a failed or cancelled job is run again");
   }
+  if (state == JobState::CANCELLING && control.action() != Control::CANCEL) {
+    return Refuse(action, ": ", job->name(), " is cancelling");
+  }
   if (!contract::HasEnded(state)) return absl::OkStatus();
   return Refuse(action, ": ", job->name(), " has ended: it is " + Lower(JobState::State_Name(state)));
 }
 
-absl::Status MayAnswer(const Job* job, const Control& control) {
+absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view producer) {
   const Request* request = job == nullptr ? nullptr : FindRequest(*job, control.request());
   if (request == nullptr || !request->open()) {
     return Refuse("control.request: ", control.request(), " is not open: it was answered, timed out or never made");
+  }
+  if (!producer.empty() && producer != job->producer) {
+    return Refuse("control.request: ", control.request(), " is for the worker that publishes for ", job->name());
+  }
+  const bool winds_down = job->state.state() == JobState::CANCELLING && control.phase() == Control::HONOURED;
+  if (winds_down && (control.action() == Control::PAUSE || control.action() == Control::RESUME)) {
+    return Refuse("control.phase: ", job->name(), " is cancelling");
   }
   if (request->action != control.action()) {
     return Refuse("control.action: request ", control.request(), " asked for ", Control::Action_Name(request->action));
@@ -76,11 +86,11 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
 
 }  // namespace
 
-absl::Status MayFollow(const Job* job, const ProgressEvent& event, uint64_t only_after) {
+absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_view producer, uint64_t only_after) {
   if (only_after != 0 && job != nullptr && job->last > only_after) return Refuse(job->name(), " has moved on");
   if (event.has_control()) {
     // Requests and answers belong to the job; they neither need nor begin an attempt.
-    return event.control().phase() == Control::REQUESTED ? MayAsk(job, event.control()) : MayAnswer(job, event.control());
+    return event.control().phase() == Control::REQUESTED ? MayAsk(job, event.control()) : MayAnswer(job, event.control(), producer);
   }
   return job == nullptr ? absl::OkStatus() : MayFollowInAttempt(*job, event);
 }

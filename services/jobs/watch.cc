@@ -83,6 +83,7 @@ Command MakeCommand(const Job& job, const Request& request) {
 }  // namespace
 
 Words Watch::OnJobs(const JobChanges& changes, int64_t now) {
+  if (last_due_ == 0) last_due_ = now;
   Words words;
   for (const std::string& name : changes.forgotten) Drop(name);
   for (const JobPtr& job : changes.jobs) Look(job, now, &words);
@@ -111,7 +112,8 @@ void Watch::Look(const JobPtr& job, int64_t now, Words* words) {
                      before->state.progress_time().nanos() != job->state.progress_time().nanos();
   if (moved) watched.moved_at = Counted(now);
   for (const Request& request : job->requests) {
-    if (request.phase != Control::REQUESTED || request.superseded || job->producer.empty()) continue;
+    // A worker that took over gets what another one has taken and not answered.
+    if (!request.open() || request.superseded || job->producer.empty()) continue;
     std::pair<uint64_t, std::string> told(request.seq, job->producer);
     if (std::find(watched.told.begin(), watched.told.end(), told) != watched.told.end()) continue;
     words->commands.push_back(MakeCommand(*job, request));
@@ -204,7 +206,7 @@ std::vector<v1::PublishStreamResponse::Lost> Watch::LostBy(const std::string& pr
 }
 
 std::vector<Saying> Watch::Due(int64_t now, int64_t wall) {
-  if (last_due_ != 0 && now - last_due_ > kMaxPauseNanos) paused_ += now - last_due_;
+  if (now - last_due_ > kMaxPauseNanos) paused_ += now - last_due_;
   last_due_ = now;
   const int64_t counted = Counted(now);
   std::vector<Saying> sayings;
@@ -271,7 +273,7 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
   if (silent && now >= lease->end() + lost_after_) {
     sayings->push_back(
         SayFailed(job, kWorkerLost, absl::StrCat("nothing was heard of the worker for ", Seconds(now - lease->heard_at)), true));
-  } else if (silent && state != JobState::STALLED) {
+  } else if (silent && state != JobState::STALLED && state != JobState::CANCELLING) {
     sayings->push_back(SayStatus(job, JobState::STALLED,
                                  absl::StrCat(lease->connected ? "the worker is silent" : "the worker's connection is lost",
                                               ": nothing was heard of it for ", Seconds(now - lease->heard_at))));

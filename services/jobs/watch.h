@@ -108,7 +108,7 @@ class Watch {
   void SayState(const Watched& watched, int64_t now, int64_t wall, std::vector<Saying>* sayings) const;
 
   const int64_t lost_after_;
-  int64_t last_due_ = 0;
+  int64_t last_due_ = 0;  // or when jobs were first known
   int64_t paused_ = 0;  // all the time in which Due was not called
   absl::flat_hash_map<std::string, Watched> watched_;  // those that have not ended, or have requests
   absl::flat_hash_map<std::string, Lease> leases_;     // by producer

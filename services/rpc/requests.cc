@@ -50,8 +50,9 @@ std::vector<v1::Snapshot> MakeSnapshots(const hub::Hub& hub, std::span<const std
     size_t bytes = 0;
     for (const jobs::JobPtr& job : jobs::ForSnapshot(jobs[i], resources[i], now_nanos)) {
       v1::JobState state = WithCursor(hub, *job);
-      bytes += state.ByteSizeLong() + 8;  // and its length
-      if (bytes > kMaxSnapshotBytes && snapshot.jobs_size() > 0) break;
+      const size_t size = state.ByteSizeLong() + 8;  // and its length
+      if (bytes + size > kMaxSnapshotBytes && snapshot.jobs_size() > 0) continue;
+      bytes += size;
       *snapshot.add_jobs() = std::move(state);
     }
     if (static_cast<size_t>(snapshot.jobs_size()) < jobs[i].size()) snapshot.set_more(true);

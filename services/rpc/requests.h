@@ -22,7 +22,7 @@ absl::StatusOr<history::TypeSet> ParseTypes(const google::protobuf::RepeatedPtrF
 
 v1::Reset MakeReset(const hub::Hub& hub, v1::Reset::Reason reason);
 
-// Most encoded bytes of one snapshot; past it jobs are left out, the oldest first, and `more` is said.
+// Most encoded bytes of one snapshot; what does not fit is left out, and `more` is said.
 inline constexpr size_t kMaxSnapshotBytes = 256 << 10;
 
 // `job` as readers get it.

@@ -48,6 +48,17 @@ class Checker {
     }
   }
 
+  void Length(absl::string_view field, const std::string& text, size_t max) {
+    if (text.size() > max) Fail(field, "has ", text.size(), " bytes, at most ", max, " are allowed");
+  }
+
+  // Small facts beside something.
+  void Metadata(absl::string_view field, const google::protobuf::Struct& metadata) {
+    const size_t size = metadata.ByteSizeLong();
+    if (size > kMaxMetadataBytes) Fail(field, "has ", size, " bytes, at most ", kMaxMetadataBytes, " are allowed");
+    Data(field, metadata);
+  }
+
   void NotNegative(absl::string_view field, double value) {
     if (!std::isfinite(value) || value < 0) Fail(field, value, " is out of range: it must be finite, 0 or more");
   }
@@ -126,12 +137,7 @@ void CheckCommon(const ProgressEvent& event, Checker* check) {
   if (event.has_attempt() && event.attempt() == 0) check->Fail("attempt", "is 0: attempts count from 1");
   check->Name("correlation_id", event.correlation_id(), 0, kMaxNameBytes);
   check->Name("traceparent", event.traceparent(), 0, kMaxNameBytes);
-  if (!event.has_metadata()) return;
-  const size_t size = event.metadata().ByteSizeLong();
-  if (size > kMaxMetadataBytes) {
-    check->Fail("metadata", "has ", size, " bytes, at most ", kMaxMetadataBytes, " are allowed");
-  }
-  check->Data("metadata", event.metadata());
+  if (event.has_metadata()) check->Metadata("metadata", event.metadata());
 }
 
 void CheckPlan(const v1::JobStatus& status, Checker* check) {
@@ -182,6 +188,7 @@ void CheckStatus(const v1::JobStatus& status, Checker* check) {
 
 void CheckStep(const v1::StepStatus& step, Checker* check) {
   check->Name("step.id", step.id(), 1, kMaxStepIdBytes);
+  check->Length("step.message", step.message(), kMaxStepMessageBytes);
   if (step.state() == v1::StepStatus::STATE_UNSPECIFIED) {
     check->Fail("step.state", "is required: STARTED, DONE, SKIPPED, CACHED or FAILED");
   }
@@ -189,6 +196,7 @@ void CheckStep(const v1::StepStatus& step, Checker* check) {
 
 void CheckProgress(const v1::StepProgress& progress, Checker* check) {
   check->Name("progress.step", progress.step(), 1, kMaxStepIdBytes);
+  check->Length("progress.message", progress.message(), kMaxStepMessageBytes);
   if (progress.has_fraction()) check->Fraction("progress.fraction", progress.fraction());
   if (progress.has_done()) check->NotNegative("progress.done", progress.done());
   if (progress.has_total()) check->NotNegative("progress.total", progress.total());
@@ -199,7 +207,7 @@ void CheckArtifact(const v1::Artifact& artifact, absl::string_view field, Checke
   check->Name(absl::StrCat(field, ".name"), artifact.name(), 1, kMaxArtifactNameBytes);
   check->Name(absl::StrCat(field, ".uri"), artifact.uri(), 0, kMaxUriBytes);
   check->Name(absl::StrCat(field, ".media_type"), artifact.media_type(), 0, kMaxMediaTypeBytes);
-  if (artifact.has_metadata()) check->Data(absl::StrCat(field, ".metadata"), artifact.metadata());
+  if (artifact.has_metadata()) check->Metadata(absl::StrCat(field, ".metadata"), artifact.metadata());
 }
 
 void CheckOutput(const v1::Output& output, Checker* check) {

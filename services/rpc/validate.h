@@ -16,6 +16,7 @@ namespace milepost::rpc {
 inline constexpr size_t kMaxEventBytes = 64 << 10;     // as the worker sends it
 inline constexpr size_t kMaxEventResources = 16;       // different names beside the job
 inline constexpr size_t kMaxMetadataBytes = 4 << 10;   // encoded
+inline constexpr size_t kMaxStepMessageBytes = 4 << 10;  // a state holds one for each step
 inline constexpr size_t kMaxNameBytes = 256;           // correlation_id, traceparent
 inline constexpr size_t kMaxStepIdBytes = 128;
 inline constexpr size_t kMaxPlannedSteps = 256;

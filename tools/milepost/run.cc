@@ -91,6 +91,7 @@ absl::Status Complete(const std::vector<std::string>& command, RunFlags* flags) 
   for (const std::string& resource : report.resources) {
     if (absl::Status status = contract::ValidateResource(resource, "--resource"); !status.ok()) return status;
   }
+  if (report.attempt == 0u) return absl::InvalidArgumentError("--attempt: counts from 1");
   constexpr size_t kMaxResources = 16;
   if (report.resources.size() > kMaxResources) return absl::InvalidArgumentError("--resource: a job has at most 16");
   if (!report.kind.empty() && !contract::IsKind(report.kind)) {

@@ -121,6 +121,21 @@ TEST(FoldJobsTest, ANewerAttemptFencesTheOlderOne) {
   EXPECT_THAT(driver.Why("running", 5), HasSubstr("job:1 is completed: no attempt follows"));
 }
 
+TEST(FoldJobsTest, AJobHasAtMost64Labels) {
+  Driver driver;
+  v1::ProgressEvent event;
+  event.set_job("job:1");
+  for (int i = 0; i < 64; ++i) {
+    event.mutable_status()->clear_labels();
+    (*event.mutable_status()->mutable_labels())["k" + std::to_string(i)] = "v";
+    EXPECT_TRUE(driver.Apply(event).is_event);
+  }
+  EXPECT_TRUE(driver.Apply(event).is_event) << "a known one may change";
+  (*event.mutable_status()->mutable_labels())["more"] = "v";
+  EXPECT_EQ(std::string(driver.Apply(event).status.message()),
+            "status.labels: job:1 would have 65 labels, at most 64 may be set over the life of a job");
+}
+
 TEST(FoldJobsTest, AStallIsSaidOnceAnEpisode) {
   Driver driver;
   driver.Apply("running");

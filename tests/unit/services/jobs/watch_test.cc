@@ -436,6 +436,57 @@ TEST_F(WatchTest, ARequestFollowsTheJobToTheWorkerThatPublishesForItNow) {
   EXPECT_EQ(commands_[1].command.request(), request);
   EXPECT_THAT(watch_.CommandsFor("p"), IsEmpty());
   EXPECT_THAT(watch_.CommandsFor("q"), SizeIs(1));
+  EXPECT_FALSE(Reply(request, Control::CANCEL, Control::HONOURED).is_event) << "p is not its worker any more";
+  EXPECT_EQ(State(), JobState::RUNNING);
+}
+
+TEST_F(WatchTest, ARequestThatWasTakenAndNotAnsweredGoesToTheNextWorker) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  const uint64_t request = Ask(Control::CANCEL);
+  EXPECT_TRUE(Reply(request, Control::CANCEL, Control::DELIVERED).is_event);
+  v1::ProgressEvent next = Status(JobState::RUNNING);
+  next.set_attempt(2);
+  Append(next, "q");
+  ASSERT_THAT(commands_, SizeIs(2));
+  EXPECT_EQ(commands_[1].producer, "q");
+}
+
+TEST_F(WatchTest, AJobThatGoesOnWithoutAStreamHasNoLease) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  Append(Status(JobState::RUNNING, "job:2"), "p");
+  watch_.OnDisconnected("p", false, now_);
+  Append(testing::MakeProgress("job:1", "a"));
+  v1::ProgressEvent next = testing::MakeNotice("job:2");
+  next.set_attempt(2);
+  Append(next);
+  Pass(4 * kMinute);
+  EXPECT_EQ(said_, 0);
+}
+
+TEST_F(WatchTest, WhatIsCancellingIsNotStalledAndStillEnds) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  const uint64_t pause = Ask(Control::PAUSE);
+  const uint64_t cancel = Ask(Control::CANCEL);
+  EXPECT_TRUE(Reply(cancel, Control::CANCEL, Control::HONOURED).is_event);
+  EXPECT_FALSE(Reply(pause, Control::PAUSE, Control::HONOURED).is_event);
+  const uint64_t before = seq_;
+  EXPECT_EQ(Ask(Control::RESUME), 0u) << "refused";
+  EXPECT_EQ(seq_, before + 1);
+  Pass(kLostAfter);
+  EXPECT_EQ(State(), JobState::CANCELLING);
+  Pass(kMinute);
+  EXPECT_EQ(Job()->state.error().code(), "WORKER_LOST");
+}
+
+TEST_F(WatchTest, APauseBeforeTheFirstLookDoesNotCountEither) {
+  watch_.OnConnected("p", 2 * kSecond, now_);
+  Append(Status(JobState::RUNNING), "p");
+  now_ += 10 * kSecond;
+  Say(watch_.Due(now_, kWallStart + now_));
+  EXPECT_EQ(said_, 0);
 }
 
 }  // namespace

@@ -180,6 +180,11 @@ std::vector<Case> Cases() {
       // Control.
       {job("control { request: 1 action: CANCEL phase: HONOURED }"), ""},
       {job("control { request: 1 action: CANCEL phase: REFUSED reason: 'no' }"), ""},
+      {job("step { id: 'a' state: DONE message: '" + x(4096) + "' }"), ""},
+      {job("step { id: 'a' state: DONE message: '" + x(4097) + "' }"), "step.message: has 4097 bytes, at most 4096 are allowed"},
+      {job("progress { step: 'a' message: '" + x(4097) + "' }"), "progress.message: has 4097 bytes, at most 4096 are allowed"},
+      {job("output { artifact { name: 'a' uri: 'u' metadata { fields { key: 'k' value { string_value: '" + x(4085) + "' } } } } }"),
+       "output.artifact.metadata: has 4097 bytes, at most 4096 are allowed"},
       {job("control { request: 1 action: CANCEL phase: REQUESTED }"), "control.phase: a worker answers with DELIVERED, HONOURED or REFUSED"},
       {job("control { request: 1 action: CANCEL phase: DELIVERED }"), ""},
       {job("control { request: 1 action: CANCEL phase: TIMED_OUT }"), "control.phase: "},
