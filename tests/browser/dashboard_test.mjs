@@ -257,7 +257,7 @@ test("the page may load and run nothing but its own files", kOptions, async () =
 test("it reads well, wide and narrow, light and dark", kOptions, async () => {
   await publish(edge,
     { job: "job:report", completed: { message: "42 pages" } },
-    { job: "job:film", status: { state: "RUNNING", title: "Trailer", steps: [{ id: "fetch" }, { id: "render", weight: 8 }, { id: "upload" }] } },
+    { job: "job:film", status: { state: "RUNNING", title: "Trailer", steps: [{ id: "fetch", weight: 1 }, { id: "render", weight: 8 }, { id: "upload", weight: 1 }] } },
     { job: "job:film", step: { id: "fetch", state: "DONE" } },
     { job: "job:film", progress: { step: "render", done: 96, total: 240, unit: "frames", message: "a scene with a rather long name that has to wrap somewhere" } },
     { job: "job:film", output: { line: { text: "frame=96 fps=24 q=28.0 size=1024kB time=00:00:04.00 bitrate=2097.2kbits/s speed=1x" } } },
