@@ -74,8 +74,9 @@ void Hub::Publish(std::span<const history::Entry> entries) {
       sealed_.pop_front();
     }
   }
-  Show(entries, [&](jobs::JobTable* jobs) { jobs->Apply(commit.changes); });
+  // Before readers: who sees an event and acts on it finds that the listener knows.
   if (jobs_listener_) jobs_listener_(commit.changes);
+  Show(entries, [&](jobs::JobTable* jobs) { jobs->Apply(commit.changes); });
 }
 
 void Hub::Show(std::span<const history::Entry> entries, const std::function<void(jobs::JobTable*)>& change_table) {

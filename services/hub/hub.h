@@ -46,7 +46,7 @@ struct Start {
   v1::Reset::Reason reset = v1::Reset::REASON_UNSPECIFIED;
 };
 
-// Told of every change of jobs that readers may see, one commit at a time and in order; on the engine's threads.
+// Told of every change of jobs just before readers may see it, one commit at a time and in order; on the engine's threads.
 using JobsListener = std::function<void(const jobs::JobChanges&)>;
 
 // Thread-safe. jobs_mutex_ and then mutex_ are held while a batch is shown, so that jobs, subscriptions and the head move
