@@ -42,15 +42,24 @@ export class Server {
   }
 }
 
-/** Publishes events by HTTP; all must be accepted. */
+/** Publishes events by HTTP; all must be accepted. While the service is away (503) it asks again, as a publisher does. */
 export async function publish(edge, ...events) {
-  const answer = await fetch(`http://${edge.address}/v1/events`, {
+  const deadline = Date.now() + kDeadlineMs;
+  let answer = await post(edge, events);
+  while (answer.status === 503 && Date.now() < deadline) {
+    await answer.arrayBuffer();
+    answer = await post(edge, events);
+  }
+  const { results } = await answer.json();
+  const bad = results?.find((result) => result.error);
+  if (!answer.ok || bad) throw new Error(`publish: ${answer.status} ${JSON.stringify(bad)}`);
+}
+
+function post(edge, events) {
+  return fetch(`http://${edge.address}/v1/events`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(events),
     signal: AbortSignal.timeout(kDeadlineMs),
   });
-  const { results } = await answer.json();
-  const bad = results?.find((result) => result.error);
-  if (!answer.ok || bad) throw new Error(`publish: ${answer.status} ${JSON.stringify(bad)}`);
 }
