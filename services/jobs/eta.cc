@@ -77,7 +77,9 @@ double Whole(const TopStep& step, double duration, double left) {
 
 // None of the steps is known to the kind, only how long its runs take.
 double ForecastByTotal(const KindModel& model, const Course& course, const TopSteps& tops) {
-  const double total = model.total.mean, done = Done(tops).value_or(0);
+  // Steps of which nobody knows how many follow tell nothing of the whole.
+  const bool told = !tops.open || tops.lone;
+  const double total = model.total.mean, done = told ? Done(tops).value_or(0) : 0;
   const auto elapsed = static_cast<double>(course.work);
   if (done <= 0) return std::max(total - elapsed, kUnmeasuredRest * total * total / std::max(total, elapsed));
   const double share = done / (done + kRatePrior);
@@ -134,6 +136,7 @@ std::optional<double> ForecastByHistory(const KindModel& model, const Course& co
 }
 
 std::optional<double> ForecastByRate(const TopSteps& tops, const Course& course) {
+  if (tops.open && !tops.lone) return std::nullopt;
   double weight = 0, own = 0, left = 0;
   for (size_t i = 0; i < tops.size; ++i) {
     weight += tops.steps[i].weight;

@@ -27,7 +27,8 @@ inline constexpr double kUsualGaps = 4, kOwnGaps = 2;
 // Nanoseconds of work to the end of the run, by the history of the kind; absent without history. Sets what is foreseen
 // of each step.
 std::optional<double> ForecastByHistory(const KindModel& model, const Course& course, TopSteps* tops);
-// The same by this run alone; absent until that is meaningful.
+// The same by this run alone; absent until that is meaningful, and while nothing tells how many steps follow, unless one
+// is alone.
 std::optional<double> ForecastByRate(const TopSteps& tops, const Course& course);
 
 // What the time foreseen for a whole run is to be multiplied with.

@@ -105,12 +105,15 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
   std::fill_n(groups, count + 1, Group());
   std::fill_n(scratch.parts, count, Parts());
   uint64_t named = 0;  // steps of the model that the job has
-  bool told = false;
+  bool told = false, usual = false;
+  int found = 0;
   for (int i = 0; i < count; ++i) {
     const StepState& step = state.steps(i);
     const StepModel* learned = model == nullptr ? nullptr : model->Find(course.steps[i].id);
     scratch.durations[i] = learned == nullptr ? 0 : learned->duration.mean;
     if (learned != nullptr) named |= uint64_t{1} << (learned - model->steps.data());
+    usual = usual || (learned != nullptr && learned->seen >= kUsualShare);
+    found += course.steps[i].parent < 0;
     told = told || learned != nullptr || HasEnded(step) || step.has_fraction();
     groups[course.steps[i].parent + 1].Add(step, scratch.durations[i]);
   }
@@ -151,10 +154,13 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
   // If all that was found is skipped or cached, it may be all there is only if a plan says so.
   const bool left = tops->size > 0 || tops->further_weight > 0;
   tops->known = count > 0 && (course.planned || (left && (told || tops->further_weight > 0)));
+  tops->open = !course.planned && !usual && tops->further_weight <= 0;
+  tops->lone = found == 1 && tops->size == 1 && !HasEnded(state.steps(0));
 }
 
 std::optional<double> Done(const TopSteps& tops) {
   if (!tops.known) return std::nullopt;
+  const double most = tops.open && tops.lone ? kMostOfLoneStep : 1, share = tops.open && !tops.lone ? kShareOfFoundSteps : 1;
   const bool foreseen = !tops.stated && tops.foreseen;
   double weight = foreseen ? tops.further_whole : tops.further_weight, done = 0, plain = 0;
   for (size_t i = 0; i < tops.size; ++i) {
@@ -164,8 +170,8 @@ std::optional<double> Done(const TopSteps& tops) {
     done += own * step.fraction;
     plain += step.fraction;
   }
-  if (weight > 0 && std::isfinite(weight)) return done / weight;
-  return tops.size > 0 ? plain / static_cast<double>(tops.size) : 1;
+  if (weight > 0 && std::isfinite(weight)) return std::min(most, share * done / weight);
+  return tops.size > 0 ? std::min(most, share * plain / static_cast<double>(tops.size)) : 1;
 }
 
 }  // namespace milepost::jobs

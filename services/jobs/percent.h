@@ -13,6 +13,10 @@ namespace milepost::jobs {
 
 // No job that has not completed is shown further.
 inline constexpr double kMostBeforeCompleted = 0.99;
+// Where nothing tells how many steps follow: a step that is alone counts as the whole job, but is shown no further than
+// this; of several, or after the first one's end, there is room for as many again.
+inline constexpr double kMostOfLoneStep = 0.9;
+inline constexpr double kShareOfFoundSteps = 0.5;
 
 // A step that is no part of another one, and neither skipped nor cached.
 struct TopStep {
@@ -36,13 +40,15 @@ struct TopSteps {
   bool foreseen = false;        // every step's `whole` is set, and further_whole
   bool stated = false;          // the plan says weights
   bool known = false;           // enough is known for a percent
+  bool open = false;            // how many steps follow is not known: no plan, and no step that the kind usually has
+  bool lone = false;            // one step was found, and has not ended
 };
 
 // `model`: the kind's, or null.
 void Weigh(const v1::JobState& state, const Course& course, const KindModel* model, TopSteps* tops);
 
 // The fraction that is done; absent if nothing is known. By the steps' weights; where the plan states none and history
-// foresees how long each step takes in this run (eta.h), by that.
+// foresees how long each step takes in this run (eta.h), by that. Of an open job less: see above.
 std::optional<double> Done(const TopSteps& tops);
 
 }  // namespace milepost::jobs

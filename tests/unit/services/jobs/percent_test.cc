@@ -135,7 +135,51 @@ TEST(PercentTest, DiscoveredStepsDoNotMakeItFall) {
   EXPECT_EQ(job.Progress(1, "first", 0.8).overall, 0.8);
   EXPECT_EQ(job.Progress(2, "second", 0).overall, 0.8);
   EXPECT_EQ(job.Step(3, "first", StepStatus::DONE).overall, 0.8);
-  EXPECT_EQ(job.Progress(4, "second", 0.7).overall, 0.85);
+  EXPECT_EQ(job.Progress(4, "second", 0.7).overall, 0.8);
+}
+
+TEST(PercentTest, DiscoveredStepsLeaveRoomForAsManyAgain) {
+  Kinds kinds;
+  Replay job(&kinds, "build:1");
+  job.Step(0, "first", StepStatus::STARTED);
+  EXPECT_EQ(job.Step(10, "first", StepStatus::DONE).overall, 0.5);
+  job.Step(10, "second", StepStatus::STARTED);
+  for (int at = 11; at < 20; ++at) {
+    const Estimate estimate = job.Progress(at, "second", (at - 10) / 10.0);
+    EXPECT_EQ(estimate.overall, 0.5);
+    EXPECT_FALSE(estimate.eta_nanos) << "nobody knows what follows";
+  }
+  EXPECT_EQ(job.Step(20, "second", StepStatus::DONE).overall, 0.5);
+  EXPECT_EQ(job.Complete(21).overall, 1);
+}
+
+TEST(PercentTest, ALoneDiscoveredStepIsTheJobButForItsLastTenth) {
+  Kinds kinds;
+  Replay job(&kinds, "copy:1");
+  job.Step(0, "copy", StepStatus::STARTED);
+  EXPECT_EQ(job.Progress(9, "copy", 0.9).overall, 0.9);
+  EXPECT_EQ(job.Progress(10, "copy", 1).overall, 0.9);
+  EXPECT_EQ(job.Step(10, "copy", StepStatus::DONE).overall, 0.9);
+  Replay after_cached(&kinds, "copy:2");
+  after_cached.Step(0, "fetch", StepStatus::CACHED);
+  EXPECT_EQ(after_cached.Progress(9, "copy", 0.8).overall, 0.4) << "it is not alone";
+}
+
+TEST(PercentTest, DiscoveredStepsOfRunsThatHadOthersLeaveRoomToo) {
+  Kinds kinds;
+  for (int run = 0; run < 8; ++run) {
+    Replay job(&kinds, "build:1");
+    const std::string id = "step" + std::to_string(run % 4);
+    job.Step(0, id, StepStatus::STARTED);
+    job.Step(10, id, StepStatus::DONE);
+    job.Complete(10);
+  }
+  Replay job(&kinds, "build:2");
+  job.Step(0, "step1", StepStatus::STARTED);
+  EXPECT_EQ(job.Step(1, "step1", StepStatus::DONE).overall, 0.5);
+  Replay planned(&kinds, "build:3");
+  planned.Status(0, JobStatus::RUNNING, {Planned("step1")});
+  EXPECT_EQ(planned.Step(1, "step1", StepStatus::DONE).overall, 0.99);
 }
 
 TEST(PercentTest, ARepeatedStepDoesNotMakeItFall) {
