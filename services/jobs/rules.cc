@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 
@@ -68,6 +69,11 @@ absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view
   return absl::OkStatus();
 }
 
+// A job that stood still may turn out to have lost its worker; the other way round a silent worker says it all.
+bool StallsAgain(const JobState& state, const v1::JobStatus& status) {
+  return absl::StartsWith(state.stalled_reason(), kNoProgress) && !absl::StartsWith(status.message(), kNoProgress);
+}
+
 absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
   const uint32_t attempt = contract::AttemptOf(event), newest = job.state.attempt();
   const bool ended = contract::HasEnded(job.state.state());
@@ -80,7 +86,9 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
     return Refuse(job.name(), " has ended: attempt ", attempt, " is " + Lower(JobState::State_Name(job.state.state())));
   }
   const bool stalls = event.has_status() && event.status().state() == v1::JobStatus::STALLED;
-  if (stalls && job.state.state() == JobState::STALLED) return Refuse("status.state: ", job.name(), " is stalled already");
+  if (stalls && job.state.state() == JobState::STALLED && !StallsAgain(job.state, event.status())) {
+    return Refuse("status.state: ", job.name(), " is stalled already");
+  }
   return absl::OkStatus();
 }
 
@@ -103,7 +111,8 @@ const Request* RepeatedRequest(const Job& job, const ProgressEvent& event) {
 }
 
 void ApplyToRequests(const ProgressEvent& event, Job* job) {
-  if (event.has_status() && event.status().state() == v1::JobStatus::STALLED) job->before_stall = job->state.state();
+  const bool stalls = event.has_status() && event.status().state() == v1::JobStatus::STALLED;
+  if (stalls && job->state.state() != JobState::STALLED) job->before_stall = job->state.state();
   // What a worker would still have to do in an attempt that is over; open requests are ended by events of their own.
   const auto drop_honoured = [&] {
     job->requests.erase(std::remove_if(job->requests.begin(), job->requests.end(), [](const Request& r) { return !r.open(); }),

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
+#include "services/jobs/rules.h"
 
 namespace milepost::jobs {
 namespace {
@@ -14,8 +15,6 @@ using v1::Control;
 using v1::JobState;
 
 constexpr char kWorkerLost[] = "WORKER_LOST";
-// How the two kinds of stall are told apart afterwards: by what was said.
-constexpr char kNoProgress[] = "no progress for ";
 
 std::string Seconds(int64_t nanos) { return absl::StrCat(nanos / kSecond, " s"); }
 
@@ -270,15 +269,15 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
   const int64_t limit = job.course.quiet_limit_nanos();
   const Lease* lease = LeaseOf(job);
   const bool silent = lease != nullptr && now >= lease->end();
+  const bool stands_still = state == JobState::STALLED && absl::StartsWith(job.state.stalled_reason(), kNoProgress);
   if (silent && now >= lease->end() + lost_after_) {
     sayings->push_back(
         SayFailed(job, kWorkerLost, absl::StrCat("nothing was heard of the worker for ", Seconds(now - lease->heard_at)), true));
-  } else if (silent && state != JobState::STALLED && state != JobState::CANCELLING) {
+  } else if (silent && (state != JobState::STALLED || stands_still) && state != JobState::CANCELLING) {
     sayings->push_back(SayStatus(job, JobState::STALLED,
                                  absl::StrCat(lease->connected ? "the worker is silent" : "the worker's connection is lost",
                                               ": nothing was heard of it for ", Seconds(now - lease->heard_at))));
-  } else if (state == JobState::STALLED && !silent && (lease == nullptr || lease->known) &&
-             !absl::StartsWith(job.state.stalled_reason(), kNoProgress)) {
+  } else if (state == JobState::STALLED && !stands_still && !silent && (lease == nullptr || lease->known)) {
     // One that is still waited for after a start is not back yet.
     const bool named = job.before_stall != JobState::STATE_UNSPECIFIED;
     sayings->push_back(SayStatus(job, named ? job.before_stall : JobState::RUNNING, ""));

@@ -2,7 +2,8 @@
 //
 // A worker's lease is renewed by whatever comes on its stream. When it runs out, the worker's jobs are STALLED, and
 // after `lost_after` they have failed with WORKER_LOST. Being alive is not moving: a job that is RUNNING without progress
-// for longer than is usual for its step is STALLED too, until it moves. Deadlines pass. Requests are handed to the worker
+// for longer than is usual for its step is STALLED too, until it moves; if its worker falls silent then, that becomes the
+// reason. Deadlines pass. Requests are handed to the worker
 // that last published for the job, and end when they were not answered.
 //
 // It decides on what is published, while the log may hold more already; so what it says holds only if nothing came in

@@ -302,6 +302,45 @@ TEST_F(WatchTest, AnAliveWorkerWhoseJobDoesNotMoveStallsUntilItMoves) {
   EXPECT_EQ(State(), JobState::STALLED);
 }
 
+TEST_F(WatchTest, AStalledJobWhoseWorkerFallsSilentSaysSoOnce) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  Pass(5 * kMinute, {"p"});
+  ASSERT_EQ(Job()->state.stalled_reason(), "no progress for 300 s");
+  watch_.OnDisconnected("p", false, now_);
+  Pass(29 * kSecond);
+  EXPECT_EQ(said_, 1);
+  Pass(kMinute);
+  EXPECT_EQ(State(), JobState::STALLED);
+  EXPECT_THAT(Job()->state.stalled_reason(), HasSubstr("the worker's connection is lost"));
+  EXPECT_EQ(said_, 2);
+  std::destroy_at(&watch_);  // the service starts anew, and knows from the log
+  std::construct_at(&watch_, kLostAfter);
+  Show(JobChanges{.jobs = {Job()}});
+  Pass(kMinute);
+  EXPECT_EQ(said_, 2) << "it is said once";
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Pass(kSecond, {"p"});
+  EXPECT_EQ(State(), JobState::RUNNING) << "what it was before it was stalled at all";
+  Pass(6 * kMinute, {"p"});
+  EXPECT_EQ(State(), JobState::STALLED);
+  EXPECT_THAT(Job()->state.stalled_reason(), HasSubstr("no progress for "));
+}
+
+TEST_F(WatchTest, AStalledJobWhoseWorkerDoesNotComeBackAfterAStartSaysSoOnce) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  Pass(5 * kMinute, {"p"});
+  ASSERT_EQ(State(), JobState::STALLED);
+  std::destroy_at(&watch_);
+  std::construct_at(&watch_, kLostAfter);
+  Show(JobChanges{.jobs = {Job()}});
+  Pass(2 * kMinute);
+  EXPECT_THAT(Job()->state.stalled_reason(), HasSubstr("the worker's connection is lost"));
+  EXPECT_EQ(said_, 2);
+}
+
 TEST_F(WatchTest, ADeadlinePasses) {
   v1::ProgressEvent event = Status(JobState::RUNNING);
   event.mutable_status()->mutable_deadline()->set_seconds((kWallStart + now_) / kSecond + 60);
