@@ -50,7 +50,7 @@ v1::JobCounts Count(const std::vector<JobPtr>& jobs) {
   v1::JobCounts counts;
   counts.set_total(static_cast<uint32_t>(jobs.size()));
   for (int state = 0; state < JobState::State_ARRAYSIZE; ++state) {
-    if (by_state[state] == 0) continue;
+    if (by_state[state] == 0 || state == JobState::STATE_UNSPECIFIED) continue;
     (*counts.mutable_by_state())[JobState::State_Name(static_cast<JobState::State>(state))] = by_state[state];
   }
   return counts;

@@ -20,7 +20,7 @@ inline constexpr uint32_t kMaxPageSize = 1000;
 inline constexpr uint32_t kDefaultPageSize = 100;
 inline constexpr size_t kMaxQueryBytes = 256;
 
-// How many of `jobs` stand where.
+// How many of `jobs` stand where; those that nobody gave a state are in the total alone.
 v1::JobCounts Count(const std::vector<JobPtr>& jobs);
 
 // Of the jobs of `resource`, newest first, those that its snapshot shows at `now_nanos`: the active ones, those ended in the

@@ -96,6 +96,13 @@ class ListTest(JobsCase):
         self.assertEqual(answer["counts"], {"byState": {"RUNNING": 4, "COMPLETED": 1}, "total": 5})
         self.assertEqual(self.names(), [4, 3, 2, 1, 0])
 
+    def test_a_job_that_nobody_gave_a_state_is_in_the_total_alone(self):
+        self.publisher.publish({"job": f"{self.job}.5", "resources": [self.user], "notice": {"text": "hello"}})
+        answer = get_json(self.edge.port, f"/v1/jobs?resource={self.user}")
+        self.assertEqual(answer["counts"], {"byState": {"RUNNING": 4, "COMPLETED": 1}, "total": 6})
+        self.assertNotIn("state", answer["jobs"][0])
+        self.assertEqual(self.names("&state=active"), [5, 4, 3, 2, 1])
+
     def test_filters(self):
         self.assertEqual(self.names("&state=active"), [4, 3, 2, 1])
         self.assertEqual(self.names("&state=completed"), [0])
