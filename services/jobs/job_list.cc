@@ -100,13 +100,13 @@ JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& req
   uint64_t before = std::numeric_limits<uint64_t>::max();
   if (request.has_page_token()) (void)absl::SimpleAtoi(request.page_token(), &before);
   JobPage page;
-  std::vector<JobPtr> matching;
+  std::vector<JobPtr> counted;
   for (const JobPtr& job : jobs) {
     const JobState& state = job->state;
     if (request.has_kind() && state.kind() != request.kind()) continue;
-    if (request.has_state() && !InState(state.state(), request.state())) continue;
     if (!query.empty() && !HoldsText(state, query)) continue;
-    matching.push_back(job);
+    counted.push_back(job);
+    if (request.has_state() && !InState(state.state(), request.state())) continue;
     if (job->created >= before) continue;
     if (page.jobs.size() < size) {
       page.jobs.push_back(job);
@@ -114,7 +114,7 @@ JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& req
       page.next = absl::StrCat(page.jobs.back()->created);
     }
   }
-  page.counts = Count(matching);
+  page.counts = Count(counted);
   return page;
 }
 

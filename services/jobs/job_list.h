@@ -30,7 +30,7 @@ std::vector<JobPtr> ForSnapshot(const std::vector<JobPtr>& jobs, absl::string_vi
 struct JobPage {
   std::vector<JobPtr> jobs;
   std::string next;      // page token; empty: the last page
-  v1::JobCounts counts;  // of all that match
+  v1::JobCounts counts;  // of all that match but for their state
 };
 
 // OK if the filters and the page of `request` are good; otherwise INVALID_ARGUMENT that names the field and the limit.

@@ -105,6 +105,8 @@ class ListTest(JobsCase):
 
     def test_filters(self):
         self.assertEqual(self.names("&state=active"), [4, 3, 2, 1])
+        answer = get_json(self.edge.port, f"/v1/jobs?resource={self.user}&state=active&kind=film")
+        self.assertEqual(answer["counts"], {"byState": {"RUNNING": 1, "COMPLETED": 1}, "total": 2})
         self.assertEqual(self.names("&state=completed"), [0])
         self.assertEqual(self.names("&kind=film"), [1, 0])
         self.assertEqual(self.names("&query=fILM%203"), [3])

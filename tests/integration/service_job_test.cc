@@ -154,7 +154,9 @@ TEST_F(JobTest, ListsFilterCountAndPage) {
     filter.set_resource("user:*");
     v1::ListJobsResponse page;
     EXPECT_TRUE(List(filter, &page).ok());
-    EXPECT_EQ(static_cast<uint32_t>(page.jobs_size()), page.counts().total());
+    if (!*state) {
+      EXPECT_EQ(static_cast<uint32_t>(page.jobs_size()), page.counts().total());
+    }
     return page.jobs_size();
   };
   EXPECT_EQ(count("", "", ""), 25);

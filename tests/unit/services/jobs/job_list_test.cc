@@ -41,5 +41,23 @@ TEST(JobListTest, AJobThatNobodyGaveAStateIsInTheTotalAlone) {
   EXPECT_THAT(Names(ListPage(jobs, request)), ElementsAre("job:2", "job:1")) << "it has not ended";
 }
 
+TEST(JobListTest, CountsAreOfAllStatesWhateverStateIsListed) {
+  std::vector<JobPtr> jobs = {MakeJob(5, JobState::RUNNING), MakeJob(4, JobState::COMPLETED), MakeJob(3, JobState::COMPLETED),
+                              MakeJob(2, JobState::FAILED)};
+  auto other = std::make_shared<Job>(*MakeJob(1, JobState::COMPLETED));
+  other->state.set_kind("other");
+  jobs.push_back(std::move(other));
+  v1::ListJobsRequest request;
+  request.set_kind("job");
+  request.set_state("active");
+  request.set_page_size(1);
+  const JobPage page = ListPage(jobs, request);
+  EXPECT_THAT(Names(page), ElementsAre("job:5"));
+  EXPECT_EQ(page.next, "") << "only what is listed has pages";
+  EXPECT_EQ(page.counts.total(), 4u) << "the other filters hold for the counts too";
+  EXPECT_EQ(page.counts.by_state().at("COMPLETED"), 2u);
+  EXPECT_EQ(page.counts.by_state().at("FAILED"), 1u);
+}
+
 }  // namespace
 }  // namespace milepost::jobs
