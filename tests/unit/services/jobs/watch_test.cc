@@ -354,6 +354,32 @@ TEST_F(WatchTest, ADeadlinePasses) {
   EXPECT_EQ(Ends(), 1);
 }
 
+TEST_F(WatchTest, ADeadlineIsOfItsAttemptAlone) {
+  const auto with_deadline = [&](uint32_t attempt) {
+    v1::ProgressEvent event = Status(JobState::RUNNING);
+    event.set_attempt(attempt);
+    event.mutable_status()->mutable_deadline()->set_seconds((kWallStart + now_) / kSecond + 60);
+    return event;
+  };
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(with_deadline(1), "p");
+  Pass(kMinute, {"p"});
+  ASSERT_EQ(Job()->state.error().code(), "DEADLINE_EXCEEDED");
+  EXPECT_TRUE(Reply(Ask(Control::RETRY), Control::RETRY, Control::HONOURED).is_event);
+  v1::ProgressEvent queued = Status(JobState::QUEUED);
+  queued.set_attempt(2);
+  Append(queued, "p");
+  EXPECT_FALSE(Job()->state.has_deadline());
+  Pass(5 * kMinute, {"p"});
+  EXPECT_EQ(State(), JobState::QUEUED) << "the first attempt's deadline has passed, and is over";
+  Append(with_deadline(2), "p");
+  Pass(kMinute - kSecond, {"p"});
+  EXPECT_EQ(State(), JobState::RUNNING);
+  Pass(kSecond, {"p"});
+  EXPECT_EQ(Job()->state.error().code(), "DEADLINE_EXCEEDED");
+  EXPECT_EQ(Ends(), 2);
+}
+
 TEST_F(WatchTest, AFarDeadlineIsNoOverflow) {
   v1::ProgressEvent event = Status(JobState::RUNNING);
   event.mutable_status()->mutable_deadline()->set_seconds(253'402'300'799);
