@@ -119,12 +119,24 @@ std::string CountsJson(const v1::JobCounts& counts) {
   return absl::StrCat(R"({"byState":{)", by_state, R"(},"total":)", counts.total(), "}");
 }
 
-std::string SnapshotJson(const v1::Snapshot& snapshot) {
+std::vector<std::string> SnapshotFrames(const v1::Snapshot& snapshot) {
+  const std::string head = absl::StrCat(R"({"type":"snapshot","resource":)", JsonString(snapshot.resource()), R"(,"cursor":)",
+                                        JsonString(snapshot.cursor()), R"(,"jobs":[)");
+  const std::string tail = absl::StrCat(R"(],"counts":)", CountsJson(snapshot.counts()), R"(,"more":)");
+  const size_t around = head.size() + tail.size() + sizeof("false}");
+  std::vector<std::string> frames;
   std::string jobs;
-  for (const v1::JobState& job : snapshot.jobs()) absl::StrAppend(&jobs, jobs.empty() ? "" : ",", MessageJson(job));
-  return absl::StrCat(R"({"type":"snapshot","resource":)", JsonString(snapshot.resource()), R"(,"cursor":)",
-                      JsonString(snapshot.cursor()), R"(,"jobs":[)", jobs, R"(],"counts":)",
-                      CountsJson(snapshot.counts()), R"(,"more":)", snapshot.more() ? "true" : "false", "}");
+  const auto finish = [&](bool more) {
+    frames.push_back(absl::StrCat(head, jobs, tail, more ? "true}" : "false}"));
+    jobs.clear();
+  };
+  for (const v1::JobState& job : snapshot.jobs()) {
+    const std::string json = MessageJson(job);
+    if (!jobs.empty() && around + jobs.size() + 1 + json.size() > kMaxSnapshotFrameBytes) finish(true);
+    absl::StrAppend(&jobs, jobs.empty() ? "" : ",", json);
+  }
+  finish(snapshot.more());
+  return frames;
 }
 
 }  // namespace milepost::edge::feed

@@ -1,7 +1,9 @@
 // Protobuf's JSON mapping of what browsers get. Pure functions; safe from any thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
@@ -21,7 +23,12 @@ std::string MessageJson(const google::protobuf::Message& message);
 // {"byState":{…},"total":N} with both members.
 std::string CountsJson(const v1::JobCounts& counts);
 
-// The data of a snapshot frame, on one line, with all members: {"type":"snapshot","resource":…,"more":false}.
-std::string SnapshotJson(const v1::Snapshot& snapshot);
+// Most bytes of one snapshot frame's data, unless a single job needs more: 256 KiB with what is around it on the wire.
+inline constexpr size_t kMaxSnapshotFrameBytes = (256 << 10) - 512;
+
+// The data of the frames that tell a snapshot, each on one line, with all members:
+// {"type":"snapshot","resource":…,"cursor":…,"jobs":[…],"counts":…,"more":false}. A frame with the resource and the cursor of
+// the one before goes on with it; `more` is true if jobs of the resource come in a later frame, or are not told at all.
+std::vector<std::string> SnapshotFrames(const v1::Snapshot& snapshot);
 
 }  // namespace milepost::edge::feed

@@ -44,7 +44,7 @@ struct ReadSpec {
   std::string Key() const;
 };
 
-// The snapshot of one resource.
+// A frame of the snapshot of one resource; the others of that resource are its neighbours.
 struct SnapshotFrame {
   std::string resource;
   std::shared_ptr<const std::string> json;  // the frame's data, one JSON object; shared, as it may be large

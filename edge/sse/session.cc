@@ -119,6 +119,7 @@ void Session::OnPage(uint64_t ticket, const absl::StatusOr<feed::PagePtr>& answe
   } else if (purpose_ == Purpose::kFresh) {
     fresh_->snapshots = *answer;
     fresh_->through = (*answer)->position.seq;
+    if (request_->cursor == contract::kLatest) PlaceAtFresh();
   } else if (purpose_ == Purpose::kPlace) {
     PlaceByPage(*answer);
   } else if (purpose_ == Purpose::kSnapshots) {

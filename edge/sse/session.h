@@ -33,7 +33,7 @@ inline constexpr uint32_t kConflationEvents = 1000;
 // Of snapshots so many bytes wait for a slow reader's socket, and one more; what comes after is read again.
 inline constexpr uint32_t kMaxWaitingSnapshots = 1 << 20;
 // Resources of one read, when their snapshots together were more than the service can send at once.
-inline constexpr size_t kFewSnapshots = 32;
+inline constexpr size_t kFewSnapshots = 4;
 // How long a job's stream waits for the next attempt after a retryable failure.
 inline constexpr absl::Duration kRetryWait = absl::Minutes(10);
 
@@ -122,6 +122,7 @@ class Session final : public feed::Reader {
   std::string Id(uint64_t seq) const;
 
   void PlaceWithoutRead();
+  void PlaceAtFresh();
   void PlaceByPage(const feed::PagePtr& page);
   void PlaceAt(uint64_t position);
   void PlaceBySnapshots(const feed::PagePtr& page);

@@ -81,6 +81,15 @@ void Session::PlaceBySnapshots(const feed::PagePtr& page) {
   PlaceAt(page->position.seq);
 }
 
+// `latest` with fresh resources: where their snapshots were taken is the end of the log as well as any.
+void Session::PlaceAtFresh() {
+  const uint64_t place = fresh_->through;
+  AppendConnected(place);
+  SendSnapshots(std::exchange(fresh_->snapshots, nullptr), request_->fresh, true);
+  fresh_.reset();
+  PlaceAt(place);
+}
+
 void Session::PlaceByPage(const feed::PagePtr& page) {
   const uint64_t head = page->position.seq;
   if (page->reset && fresh_ != nullptr) {
@@ -152,7 +161,8 @@ void Session::DropSnapshots() {
   if (waiting_->page == nullptr) return;
   std::vector<std::string> names;
   for (size_t i = waiting_->next; i < waiting_->page->snapshots.size(); ++i) {
-    names.push_back(waiting_->page->snapshots[i].resource);
+    const std::string& name = waiting_->page->snapshots[i].resource;
+    if (names.empty() || names.back() != name) names.push_back(name);
   }
   waiting_->names.insert(waiting_->names.begin(), names.begin(), names.end());
   waiting_->page.reset();

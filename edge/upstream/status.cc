@@ -1,6 +1,8 @@
 #include "edge/upstream/status.h"
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "edge/feed/json.h"
@@ -24,9 +26,12 @@ absl::StatusOr<feed::PagePtr> ToPage(const v1::ReadResponse& response, feed::Fra
   page->frames.reserve(response.events_size());
   for (const v1::ProgressEvent& event : response.events()) page->frames.push_back(cache.Get(event, position->epoch));
   for (const v1::Snapshot& snapshot : response.snapshots()) {
-    page->snapshots.push_back({snapshot.resource(), std::make_shared<const std::string>(feed::SnapshotJson(snapshot))});
+    feed::JobStanding own;
     for (const v1::JobState& job : snapshot.jobs()) {
-      if (job.job() == snapshot.resource()) page->snapshots.back().own = {feed::EndOf(job), job.attempt()};
+      if (job.job() == snapshot.resource()) own = {feed::EndOf(job), job.attempt()};
+    }
+    for (std::string& json : feed::SnapshotFrames(snapshot)) {
+      page->snapshots.push_back({snapshot.resource(), std::make_shared<const std::string>(std::move(json)), own});
     }
   }
   if (response.has_reset()) page->reset = response.reset();

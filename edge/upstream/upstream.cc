@@ -186,7 +186,7 @@ void Upstream::QueueRead(feed::ReadSpec spec, ReadDone done) {
 }
 
 void Upstream::StartReads() {
-  while (reads_under_way_ < kMaxReads && !queued_snapshots_.empty()) StartSnapshotRead();
+  while (snapshot_reads_under_way_ < kMaxSnapshotReads && !queued_snapshots_.empty()) StartSnapshotRead();
   while (reads_under_way_ < kMaxReads && !queued_reads_.empty()) {
     auto read = queued_reads_.front();
     queued_reads_.pop_front();
@@ -197,30 +197,51 @@ void Upstream::StartReads() {
   }
 }
 
-// Snapshots are wanted by every browser that comes: those that wait are taken by one call, at one position.
+// Snapshots are wanted by every browser that comes: those that wait are taken by one call, at one position. If together
+// they were too much for an answer, each is wanted alone, and equal wishes still share a call.
+std::vector<Upstream::SnapshotWaiter> Upstream::NextSnapshotWaiters() {
+  std::vector<SnapshotWaiter> taken, left;
+  absl::flat_hash_set<absl::string_view> names;
+  const bool alone = queued_snapshots_.front().alone;
+  const std::vector<std::string> first = queued_snapshots_.front().spec.resources;
+  for (SnapshotWaiter& waiter : queued_snapshots_) {
+    const std::vector<std::string>& wanted = waiter.spec.resources;
+    bool take = waiter.alone == alone && left.empty();
+    if (alone) {
+      take = waiter.alone && wanted == first;
+    } else if (take && !taken.empty()) {
+      take = names.size() + wanted.size() <= kMaxSnapshotNames;
+    }
+    if (take && !alone) names.insert(wanted.begin(), wanted.end());
+    (take ? taken : left).push_back(std::move(waiter));
+  }
+  queued_snapshots_ = std::move(left);
+  return taken;
+}
+
 void Upstream::StartSnapshotRead() {
   feed::ReadSpec combined;
   combined.snapshot = true;
-  auto waiters = std::make_shared<std::vector<SnapshotWaiter>>();
+  auto waiters = std::make_shared<std::vector<SnapshotWaiter>>(NextSnapshotWaiters());
   absl::flat_hash_set<std::string> names;
-  size_t taken = 0;
-  for (SnapshotWaiter& waiter : queued_snapshots_) {
-    if (taken > 0 && names.size() + waiter.spec.resources.size() > kMaxSnapshotNames) break;
+  for (const SnapshotWaiter& waiter : *waiters) {
     names.insert(waiter.spec.resources.begin(), waiter.spec.resources.end());
     combined.at_least = std::max(combined.at_least, waiter.spec.at_least);
-    waiters->push_back(std::move(waiter));
-    ++taken;
   }
-  queued_snapshots_.erase(queued_snapshots_.begin(), queued_snapshots_.begin() + taken);
   combined.resources.assign(names.begin(), names.end());
-  CallRead(combined, [this, waiters, names = combined.resources](absl::StatusOr<feed::PagePtr> page) {
-    if (absl::IsResourceExhausted(page.status()) && waiters->size() > 1) {  // together they are too much
-      for (SnapshotWaiter& waiter : *waiters) QueueRead(std::move(waiter.spec), std::move(waiter.done));
+  ++snapshot_reads_under_way_;
+  CallRead(combined, [this, waiters](absl::StatusOr<feed::PagePtr> page) {
+    --snapshot_reads_under_way_;
+    if (absl::IsResourceExhausted(page.status()) && !waiters->front().alone && waiters->size() > 1) {
+      for (SnapshotWaiter& waiter : *waiters) {
+        waiter.alone = true;
+        queued_snapshots_.push_back(std::move(waiter));
+      }
       return;
     }
-    absl::flat_hash_map<absl::string_view, const feed::SnapshotFrame*> by_name;
+    absl::flat_hash_map<absl::string_view, std::vector<const feed::SnapshotFrame*>> by_name;
     for (size_t i = 0; page.ok() && i < (*page)->snapshots.size(); ++i) {
-      by_name[(*page)->snapshots[i].resource] = &(*page)->snapshots[i];
+      by_name[(*page)->snapshots[i].resource].push_back(&(*page)->snapshots[i]);
     }
     for (SnapshotWaiter& waiter : *waiters) {
       if (!page.ok()) {
@@ -230,7 +251,7 @@ void Upstream::StartSnapshotRead() {
       auto own = std::make_shared<feed::Page>();
       own->position = (*page)->position;
       for (const std::string& name : waiter.spec.resources) {
-        if (const auto it = by_name.find(name); it != by_name.end()) own->snapshots.push_back(*it->second);
+        for (const feed::SnapshotFrame* frame : by_name[name]) own->snapshots.push_back(*frame);
       }
       waiter.done(feed::PagePtr(std::move(own)));
     }

@@ -26,6 +26,8 @@ namespace milepost::edge::upstream {
 inline constexpr size_t kMaxNames = 4096;
 // Reads under way at once; with pages of at most 1 MiB this bounds the memory of catching up.
 inline constexpr size_t kMaxReads = 32;
+// And of snapshots, whose answers may have 12 MiB each.
+inline constexpr size_t kMaxSnapshotReads = 4;
 // Resources of one combined snapshot read.
 inline constexpr size_t kMaxSnapshotNames = 512;
 
@@ -66,6 +68,7 @@ class Upstream final : public feed::Source {
   struct SnapshotWaiter {
     feed::ReadSpec spec;
     ReadDone done;
+    bool alone = false;  // not to be combined with other wishes
   };
 
   void OpenTrunk();
@@ -74,6 +77,7 @@ class Upstream final : public feed::Source {
   void SendUpdate(feed::FeedTable::Update update);
   void QueueRead(feed::ReadSpec spec, ReadDone done);
   void StartReads();
+  std::vector<SnapshotWaiter> NextSnapshotWaiters();
   void StartSnapshotRead();
   void CallRead(feed::ReadSpec spec, ReadDone done);
   void ReadPastDamage(const v1::ReadRequest& request, const absl::Status& damage, ReadDone done);
@@ -98,7 +102,8 @@ class Upstream final : public feed::Source {
   absl::flat_hash_map<std::string, std::shared_ptr<PendingRead>> reads_;  // by ReadSpec::Key, until answered
   std::deque<std::shared_ptr<PendingRead>> queued_reads_;                 // those not called yet, oldest first
   std::vector<SnapshotWaiter> queued_snapshots_;
-  size_t reads_under_way_ = 0;
+  size_t reads_under_way_ = 0;           // those of snapshots too
+  size_t snapshot_reads_under_way_ = 0;
   bool snapshots_scheduled_ = false;
 };
 

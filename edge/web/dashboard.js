@@ -52,9 +52,11 @@ class Page {
     setLink("live", "live");
   }
 
-  snapshot({ jobs, more, counts }) {
-    this.table.replace(jobs);
-    this.moreOlder = more || (counts.total ?? 0) > jobs.length;
+  snapshot({ jobs, cursor, more, counts }) {
+    // A frame with the cursor of the one before goes on with it.
+    this.told = { cursor, jobs: cursor === this.told?.cursor ? [...this.told.jobs, ...jobs] : jobs };
+    this.table.replace(this.told.jobs);
+    this.moreOlder = more || (counts.total ?? 0) > this.told.jobs.length;
     this.token = undefined;
     this.changed();
   }

@@ -215,10 +215,10 @@ jobs::JobPtr Hub::FindJob(absl::string_view name) const {
   return jobs_.Find(name);
 }
 
-uint64_t Hub::JobsOf(std::span<const std::string> names, std::vector<std::vector<jobs::JobPtr>>* jobs) const {
+jobs::JobView Hub::View(std::vector<std::string> names, uint64_t* position) const {
   const std::lock_guard lock(jobs_mutex_);
-  for (const std::string& name : names) jobs->push_back(jobs_.Of(name));
-  return head();
+  *position = head();
+  return jobs::JobView(jobs_, std::move(names));
 }
 
 std::vector<jobs::JobPtr> Hub::AllJobs() const {

@@ -27,6 +27,7 @@
 #include "services/hub/subscription.h"
 #include "services/jobs/fold.h"
 #include "services/jobs/job_table.h"
+#include "services/jobs/job_view.h"
 #include "services/log/log.h"
 
 namespace milepost::hub {
@@ -83,9 +84,8 @@ class Hub : public log::Pipeline {
 
   // Null if it is not known.
   jobs::JobPtr FindJob(absl::string_view name) const;
-  // For each of `names` (resources or patterns) the jobs that are it or carry it, newest first. All are of one position,
-  // which is returned.
-  uint64_t JobsOf(std::span<const std::string> names, std::vector<std::vector<jobs::JobPtr>>* jobs) const;
+  // The jobs of `names` (resources or patterns), all as they stood at `position`.
+  jobs::JobView View(std::vector<std::string> names, uint64_t* position) const;
   // All jobs, newest first.
   std::vector<jobs::JobPtr> AllJobs() const;
   // To be called once, before the first record. `listener` is told at once of the jobs that there are.

@@ -59,10 +59,14 @@ v1::JobCounts Count(const std::vector<JobPtr>& jobs) {
 std::vector<JobPtr> ForSnapshot(const std::vector<JobPtr>& jobs, absl::string_view resource, int64_t now_nanos) {
   std::vector<JobPtr> shown;
   for (const JobPtr& job : jobs) {
+    const bool own = job->name() == resource;
     const bool recent = !contract::HasEnded(job->state.state()) || Nanos(job->state.end_time()) >= now_nanos - kRecentNanos;
-    if (!recent && job->name() != resource) continue;
+    if (!recent && !own) continue;
+    if (shown.size() == kMaxSnapshotJobs) {
+      if (!own) continue;
+      shown.pop_back();
+    }
     shown.push_back(job);
-    if (shown.size() == kMaxSnapshotJobs) break;
   }
   return shown;
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
-#include "proto/contract/resource.h"
 
 namespace milepost::jobs {
 
@@ -46,14 +44,6 @@ JobPtr JobTable::Find(absl::string_view name) const {
 
 std::vector<JobPtr> JobTable::Of(absl::string_view resource) const {
   std::vector<JobPtr> found;
-  if (contract::IsPattern(resource)) {
-    const absl::string_view prefix = resource.substr(0, resource.size() - 1);
-    for (const auto& [created, job] : by_age_) {
-      const auto covered = [prefix](const std::string& name) { return absl::StartsWith(name, prefix); };
-      if (std::any_of(job->names->begin(), job->names->end(), covered)) found.push_back(job);
-    }
-    return found;
-  }
   if (const auto it = by_resource_.find(resource); it != by_resource_.end()) {
     found.reserve(it->second.size() + 1);
     for (const auto& [created, job] : it->second) found.push_back(job);

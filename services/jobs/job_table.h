@@ -22,8 +22,7 @@ class JobTable {
   // Null if it is not known.
   JobPtr Find(absl::string_view name) const;
 
-  // The jobs that are `resource` (a name or a pattern) or carry it, newest first. A name costs what it returns, a pattern
-  // a look at every job.
+  // The jobs that are `resource`, a name, or carry it, newest first. Costs what it returns; for patterns see JobView.
   std::vector<JobPtr> Of(absl::string_view resource) const;
 
   // All jobs, newest first.

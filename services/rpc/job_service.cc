@@ -39,15 +39,10 @@ absl::Status List(const Context& context, const grpc::ByteBuffer& bytes, grpc::B
   v1::ListJobsRequest request;
   if (absl::Status status = Parse(bytes, &request); !status.ok()) return status;
   if (absl::Status status = jobs::ValidateList(request); !status.ok()) return status;
-  std::vector<std::vector<jobs::JobPtr>> found(1);
-  if (request.has_resource()) {
-    found.clear();
-    const std::string names[] = {request.resource()};
-    context.hub->JobsOf(names, &found);
-  } else {
-    found[0] = context.hub->AllJobs();
-  }
-  jobs::JobPage page = jobs::ListPage(found[0], request);
+  uint64_t position = 0;
+  const std::vector<jobs::JobPtr> found =
+      request.has_resource() ? context.hub->View({request.resource()}, &position).Jobs(0) : context.hub->AllJobs();
+  jobs::JobPage page = jobs::ListPage(found, request);
   v1::ListJobsResponse answer;
   size_t size = 0;
   for (const jobs::JobPtr& job : page.jobs) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "milepost/v1/event_service.pb.h"
 #include "services/rpc/requests.h"
+#include "services/rpc/snapshots.h"
 #include "services/rpc/wire.h"
 
 namespace milepost::rpc {
@@ -74,15 +75,28 @@ history::Page ReadPage(const history::History& history, history::Query query) {
   return page;
 }
 
+absl::Status AddAll(Snapshots* snapshots, v1::ReadResponse* response) {
+  size_t bytes = 0;
+  while (!snapshots->done()) {
+    v1::Snapshot& snapshot = *response->add_snapshots() = snapshots->Next();
+    bytes += snapshot.ByteSizeLong();
+    if (bytes > kMaxSnapshotsAnswerBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat("resources: their snapshots have more than ", kMaxSnapshotsAnswerBytes >> 20,
+                                                       " MiB together: ask for fewer at once, or subscribe"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 void Answer(const Call& call) {
   const hub::Hub& hub = *call.context->hub;
   v1::ReadResponse response;
   uint64_t snapshots_at = 0;
+  absl::Status added;
   const auto add_snapshots = [&] {
-    const std::vector<std::string> names(call.request.resources().begin(), call.request.resources().end());
-    for (v1::Snapshot& snapshot : MakeSnapshots(hub, names, call.context->clock(), &snapshots_at)) {
-      response.mutable_snapshots()->Add(std::move(snapshot));
-    }
+    Snapshots snapshots(hub, {call.request.resources().begin(), call.request.resources().end()}, call.context->clock());
+    snapshots_at = snapshots.position();
+    added = AddAll(&snapshots, &response);
   };
   // First, so that the events end where the snapshots were taken.
   if (call.request.snapshot()) add_snapshots();
@@ -113,6 +127,7 @@ void Answer(const Call& call) {
     page = {.position = snapshots_at};
     *response.mutable_reset() = MakeReset(hub, reset);
   }
+  if (!added.ok()) return call.reactor->Finish(ToGrpc(added));
   response.set_position(hub.CursorAt(page.position));
   if (page.more) response.set_more(true);
   *call.response = WithEvents(response, v1::ReadResponse::kEventsFieldNumber, page.events);

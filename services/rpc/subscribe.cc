@@ -8,6 +8,7 @@
 #include "proto/contract/event_name.h"
 #include "services/rpc/random_id.h"
 #include "services/rpc/requests.h"
+#include "services/rpc/snapshots.h"
 #include "services/rpc/wire.h"
 
 namespace milepost::rpc {
@@ -49,36 +50,41 @@ absl::Status SubscribeReactor::Open(const grpc::ByteBuffer& bytes) {
   first.set_subscription_id(subscription_->id());
   if (start.reset != v1::Reset::REASON_UNSPECIFIED) *first.mutable_reset() = MakeReset(*context_->hub, start.reset);
   if (first.has_reset() || (request.snapshot() && !request.has_cursor())) {
-    QueueWithSnapshots(std::move(first));
+    BeginSnapshots(std::move(first));
   } else {
     first.set_position(context_->hub->CursorAt(start.position));
-    queued_.push_back(Serialize(first));
+    first_ = std::move(first);
   }
   return absl::OkStatus();
 }
 
-// `message` with the position of the snapshots of all that is carried, which follow in messages of a bounded size.
-void SubscribeReactor::QueueWithSnapshots(v1::SubscribeResponse message) {
+// Snapshots of all that is carried come before any further event, with the rest of `first` in their first message.
+void SubscribeReactor::BeginSnapshots(v1::SubscribeResponse first) {
+  snapshots_.emplace(*context_->hub, subscription_->Names(), context_->clock());
+  subscription_->SkipTo(snapshots_->position());
+  first.set_position(context_->hub->CursorAt(snapshots_->position()));
+  first_ = std::move(first);
+}
+
+// The next message of snapshots: as many as make a message of a bounded size, at least one.
+void SubscribeReactor::FillWithSnapshots() {
+  v1::SubscribeResponse message = std::exchange(first_, {});
   size_t size = 0;
-  uint64_t position = 0;
-  auto snapshots = MakeSnapshots(*context_->hub, subscription_->Names(), context_->clock(), &position);
-  subscription_->SkipTo(position);
-  message.set_position(context_->hub->CursorAt(position));
-  for (v1::Snapshot& snapshot : snapshots) {
-    size += snapshot.ByteSizeLong();
-    if (size > kMaxResponseBytes && message.snapshots_size() > 0) {
-      queued_.push_back(Serialize(message));
-      message.Clear();
-      size = snapshot.ByteSizeLong();
-    }
-    *message.add_snapshots() = std::move(snapshot);
+  while (!snapshots_->done() && size < kMaxResponseBytes) {
+    *message.add_snapshots() = snapshots_->Next();
+    size += message.snapshots(message.snapshots_size() - 1).ByteSizeLong();
   }
-  queued_.push_back(Serialize(message));
+  if (snapshots_->done()) snapshots_.reset();
+  write_ = Serialize(message);
 }
 
 // The next message, if there is one.
 bool SubscribeReactor::FillWrite() {
-  if (queued_.empty()) {
+  if (!snapshots_ && !first_.subscription_id().empty()) {
+    write_ = Serialize(std::exchange(first_, {}));
+    return true;
+  }
+  if (!snapshots_) {
     const hub::Batch batch = subscription_->Take(kMaxResponseBytes);
     if (batch.empty()) return false;
     if (!batch.status.ok()) {
@@ -98,10 +104,9 @@ bool SubscribeReactor::FillWrite() {
       return true;
     }
     *response.mutable_reset() = MakeReset(*context_->hub, v1::Reset::EXPIRED);
-    QueueWithSnapshots(std::move(response));
+    BeginSnapshots(std::move(response));
   }
-  write_ = std::move(queued_.front());
-  queued_.pop_front();
+  FillWithSnapshots();
   return true;
 }
 
@@ -149,7 +154,7 @@ void SubscribeReactor::Work(bool may_block) {
       finished_ = end.has_value();
     }
     if (end) return Finish(ToGrpc(*end));
-    if (!may_block && subscription_->NeedsDisk()) {
+    if (!may_block && (snapshots_ || subscription_->NeedsDisk())) {
       {
         const std::lock_guard lock(mutex_);
         again_ = true;

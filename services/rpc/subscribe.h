@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "milepost/v1/event_service.pb.h"
 #include "services/hub/subscription.h"
 #include "services/rpc/context.h"
+#include "services/rpc/snapshots.h"
 
 namespace milepost::rpc {
 
@@ -47,7 +47,8 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Pump();
   void Work(bool may_block);
   bool FillWrite();
-  void QueueWithSnapshots(v1::SubscribeResponse first);
+  void BeginSnapshots(v1::SubscribeResponse first);
+  void FillWithSnapshots();
 
   const Context* const context_;
   grpc::CallbackServerContext* const call_;
@@ -56,7 +57,8 @@ class SubscribeReactor : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Owned by whoever has set busy_:
   grpc::ByteBuffer write_;
-  std::deque<grpc::ByteBuffer> queued_;  // snapshots that are to be told before any event
+  v1::SubscribeResponse first_;         // what the next message begins with; empty: nothing
+  std::optional<Snapshots> snapshots_;  // that are to be told before any event
 
   std::mutex mutex_;
   // Guarded by mutex_:

@@ -115,18 +115,62 @@ class SnapshotTest(SharedCase):
                 if newest:
                     self.assertEqual(state["cursor"], newest[-1])
 
-    def test_a_pattern_with_more_than_a_frame_holds_says_so(self):
-        prefix = f"{self.job}.many"
-        for begin in range(0, 1200, 600):
-            self.publisher.publish([{"job": f"{prefix}.{n}", "status": {"state": "RUNNING", "title": "t" * 200}}
-                                    for n in range(begin, begin + 600)])
-        stream = self.stream(f"{prefix}*")
+    def test_fresh_ones_with_latest_and_what_comes_then(self):
+        stream = self.stream([self.job, self.user], f"fresh={self.user}", last_event_id="latest")
         self.until(lambda: stream.named("snapshot"))
-        snapshot = stream.named("snapshot")[0].json
-        self.assertTrue(snapshot["more"])
-        self.assertEqual(snapshot["counts"]["total"], 1200)
-        self.assertLessEqual(len(snapshot["jobs"]), 1000)
-        self.assertEqual(snapshot["jobs"][0]["job"], f"{prefix}.1199")
+        snapshot, = [frame.json for frame in stream.named("snapshot")]
+        self.assertFalse(stream.resets)
+        self.assertEqual((snapshot["resource"], stream.last_id), (self.user, snapshot["cursor"]))
+        wanted, = self.publisher.publish(notice(self.job, "x"))
+        self.until(lambda: stream.events)
+        self.assertEqual([id for _, id, _ in stream.events], [wanted])
+
+    FRAME_BYTES = 256 * 1024
+
+    def publish_many(self, count, **status):
+        """Active jobs, more than a frame holds; their pattern."""
+        prefix = f"{self.job}.many"
+        for begin in range(0, count, 400):
+            self.publisher.publish([{"job": f"{prefix}.{n}", "status": {"state": "RUNNING", **status}}
+                                    for n in range(begin, min(count, begin + 400))])
+        return f"{prefix}.*"
+
+    def check_many(self, snapshots, pattern, count, listed):
+        """Frames of one snapshot, which list the newest jobs, each once."""
+        self.assertGreater(len(snapshots), 1)
+        self.assertEqual(len({(s["resource"], s["cursor"], json.dumps(s["counts"])) for s in snapshots}), 1)
+        self.assertEqual([state["job"] for s in snapshots for state in s["jobs"]],
+                         [f"{pattern[:-1]}{n}" for n in range(count - 1, count - 1 - listed, -1)])
+        self.assertEqual([s["more"] for s in snapshots], [True] * (len(snapshots) - 1) + [listed < count])
+        self.assertEqual(snapshots[0]["counts"], {"byState": {"RUNNING": count}, "total": count})
+
+    def test_what_one_frame_cannot_hold_comes_in_several(self):
+        # Quotation marks take twice their place in JSON: what fits for the service may not fit for a browser.
+        pattern = self.publish_many(1000, title='"' * 200)
+        stream = self.stream([self.job, pattern, "job:nobody"])
+        self.until(lambda: stream.named("snapshot") and stream.last_id)
+        frames = stream.named("snapshot")
+        self.assertEqual((frames[0].json["resource"], frames[-1].json["resource"]), (self.job, "job:nobody"))
+        self.check_many([frame.json for frame in frames[1:-1]], pattern, 1000, 1000)
+        self.assertLessEqual(max(len(frame.raw) for frame in frames), self.FRAME_BYTES)
+        self.assertGreater(max(len(frame.raw) for frame in frames), self.FRAME_BYTES * 0.9)
+        self.assertEqual([frame.raw.startswith(b"id: ") for frame in frames], [False] * (len(frames) - 1) + [True])
+        self.check_many(get_json(self.edge.port, f"/v1/poll?resources={pattern}")["snapshots"], pattern, 1000, 1000)
+
+    def test_of_more_than_1000_jobs_the_newest_1000_are_told(self):
+        pattern = self.publish_many(1200, title="t" * 200)
+        stream = self.stream(pattern)
+        self.until(lambda: stream.last_id)
+        self.check_many([frame.json for frame in stream.named("snapshot")], pattern, 1200, 1000)
+
+    def test_the_job_itself_is_told_although_1000_newer_ones_carry_its_name(self):
+        for begin in range(0, 1000, 250):
+            self.publisher.publish([{"job": f"{self.job}.carries.{n}", "resources": [self.job], "status": {"state": "RUNNING"}}
+                                    for n in range(begin, begin + 250)])
+        stream = self.stream(self.job)
+        self.until(lambda: stream.last_id)
+        listed = [state["job"] for frame in stream.named("snapshot") for state in frame.json["jobs"]]
+        self.assertEqual((len(listed), listed[-1], listed.count(self.job)), (1000, self.job, 1))
 
 
 class EndedJobTest(MilepostCase):

@@ -107,6 +107,39 @@ TEST(EventJsonTest, AnEventThatJsonCannotExpressStillTellsItsJobAndNumber) {
   EXPECT_EQ(EventJson(event), R"({"job":"job:1","seq":"5"})");
 }
 
+v1::Snapshot SnapshotOf(const std::vector<size_t>& message_bytes) {
+  v1::Snapshot snapshot;
+  snapshot.set_resource("user:7");
+  snapshot.set_cursor("abcd1234-12");
+  for (size_t bytes : message_bytes) snapshot.add_jobs()->set_message(std::string(bytes, '"'));  // each takes two bytes
+  snapshot.mutable_counts()->set_total(message_bytes.size());
+  return snapshot;
+}
+
+TEST(SnapshotFramesTest, OneHasAllMembers) {
+  v1::Snapshot snapshot = SnapshotOf({0});
+  snapshot.mutable_jobs(0)->set_job("job:1");
+  EXPECT_THAT(SnapshotFrames(snapshot), ::testing::ElementsAre(
+      R"({"type":"snapshot","resource":"user:7","cursor":"abcd1234-12","jobs":[{"job":"job:1","message":""}],)"
+      R"("counts":{"byState":{},"total":1},"more":false})"));
+  snapshot.set_more(true);
+  EXPECT_THAT(SnapshotFrames(snapshot).back(), ::testing::EndsWith(R"("more":true})"));
+  EXPECT_EQ(SnapshotFrames(SnapshotOf({})).size(), 1u);
+}
+
+TEST(SnapshotFramesTest, NoneIsLargerThanOneMayBeUnlessOneJobIs) {
+  const size_t around = SnapshotFrames(SnapshotOf({0}))[0].size();
+  const size_t fits = (kMaxSnapshotFrameBytes - around) / 2;
+  EXPECT_EQ(SnapshotFrames(SnapshotOf({fits - 1})).size(), 1u);
+  // The second job's braces and name no longer fit.
+  EXPECT_EQ(SnapshotFrames(SnapshotOf({fits - 1, 0})).size(), 2u);
+  const auto frames = SnapshotFrames(SnapshotOf({10, kMaxSnapshotFrameBytes, 10, fits / 2, fits / 2, 10}));
+  ASSERT_EQ(frames.size(), 4u);
+  EXPECT_GT(frames[1].size(), kMaxSnapshotFrameBytes);
+  for (size_t i : {0, 2, 3}) EXPECT_LE(frames[i].size(), kMaxSnapshotFrameBytes);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(frames[i].find(R"("more":true})") != std::string::npos, i != 3) << i;
+}
+
 TEST(FrameTest, IsOneChunkWithIdEventDataInThatOrder) {
   v1::ProgressEvent event;
   event.set_job("job:42");

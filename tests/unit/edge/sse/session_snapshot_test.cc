@@ -71,6 +71,38 @@ TEST_F(SessionSnapshotTest, ASlowReaderKeepsAFewSnapshotsAndGetsTheRestAsTheyAre
   EXPECT_THAT(ids, ElementsAre("snapshot abcd1234-10", "notice abcd1234-11"));
 }
 
+TEST_F(SessionSnapshotTest, WhoWasSlowInTheMiddleOfASnapshotGetsItAgainWhole) {
+  StreamRequest request;
+  request.resources = {"job:1", "job:2"};
+  Start(request);
+  std::vector<feed::SnapshotFrame> snapshots;
+  for (const char* name : {"job:1", "job:1", "job:1", "job:1", "job:1", "job:1", "job:1", "job:2", "job:2"}) {
+    snapshots.push_back(Snapshot(name, 256 << 10));
+  }
+  AnswerSnapshots(10, std::move(snapshots));
+  EXPECT_EQ(Drain(1000), Session::Step::kWrite) << "the socket is full";
+  EXPECT_EQ(Drain(), Session::Step::kRead);
+  const auto spec = AnswerSnapshots(10, {Snapshot("job:1", 2), Snapshot("job:2", 2)});
+  EXPECT_THAT(spec.resources, ElementsAre("job:1", "job:2"));
+}
+
+TEST_F(SessionSnapshotTest, FreshOnesAtTheEndOfTheLogArePlacedWhereTheirSnapshotsWere) {
+  StreamRequest request;
+  request.resources = {"job:1", "job:2"};
+  request.cursor = "latest";
+  request.fresh = {"job:2"};
+  Start(request);
+  const auto spec = AnswerSnapshots(12, {Snapshot("job:2", 2)});
+  EXPECT_THAT(spec.resources, ElementsAre("job:2"));
+  Deliver({Notice(11), Notice(12), Notice(13)});
+  Drain();
+  std::vector<std::string> ids;
+  for (const test::SseFrame& frame : decoder_.frames()) {
+    if (frame.own_id) ids.push_back(frame.event + " " + frame.id);
+  }
+  EXPECT_THAT(ids, ElementsAre("snapshot abcd1234-12", "notice abcd1234-13"));
+}
+
 TEST_F(SessionSnapshotTest, FreshSnapshotsThatCameLaterAreNotOlderThanTheFirst) {
   StreamRequest request;
   request.resources = {"job:1", "job:2", "job:3"};
