@@ -96,6 +96,7 @@ class Folder:
     def __init__(self, name, truth, report):
         self._name, self._truth, self._report = name, truth, report
         self._states, self._percents = {}, {}
+        self._told = {}  # resource: cursor of its newest snapshot, and the jobs in it
         self._resources = ()
 
     def _fault(self, class_, text):
@@ -119,7 +120,11 @@ class Folder:
                 self._fault("state", f"the snapshot at {seq} has of {job} {difference(comparable(state), wanted)}")
             self._states[job] = copy.deepcopy(state)
             self._see(job, state.get("overall"))
-        missing = self._truth.jobs_of(record["resource"], seq) - {state["job"] for state in record["states"]}
+        # A frame with the cursor of the resource's one before goes on with it.
+        begun, told = self._told.get(record["resource"], ("", set()))
+        told = {state["job"] for state in record["states"]} | (told if begun == record["cursor"] else set())
+        self._told[record["resource"]] = record["cursor"], told
+        missing = self._truth.jobs_of(record["resource"], seq) - told
         if missing and not record.get("more"):
             self._fault("state", f"the snapshot of {record['resource']} at {seq} lacks {sorted(missing)}")
 

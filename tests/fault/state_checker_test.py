@@ -174,6 +174,14 @@ class StateCheckerTest(unittest.TestCase):
         self.story.line("snapshot", 2)["states"] = [self.story.state("job:a", 9)]
         self.assert_found("state", "the snapshot at 7 has job:a at 9", "terminal", "percent")
 
+    def test_a_snapshot_in_two_frames(self):
+        line = self.story.line("snapshot", 3)
+        at = self.story.readers.index(line)
+        self.story.readers[at:at + 1] = [{**line, "states": line["states"][:1], "more": True},
+                                         {**line, "states": line["states"][1:]}]
+        self.story.need["snapshots"] = 5
+        self.assertFalse(self.judge().faults)
+
     def test_a_snapshot_without_one_of_the_jobs(self):
         del self.story.line("snapshot", 3)["states"][1]
         self.assert_found("state", "the snapshot of user:1 at 11 lacks ['job:b']")
