@@ -74,16 +74,25 @@ bool StallsAgain(const JobState& state, const v1::JobStatus& status) {
   return absl::StartsWith(state.stalled_reason(), kNoProgress) && !absl::StartsWith(status.message(), kNoProgress);
 }
 
+// What to do for whoever wants to run the job once more.
+std::string AnotherRun(const JobState& state) {
+  if (state.state() == JobState::COMPLETED) return "; another run needs another name";
+  return absl::StrCat("; another run is attempt ", state.attempt() + 1);
+}
+
 absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
   const uint32_t attempt = contract::AttemptOf(event), newest = job.state.attempt();
   const bool ended = contract::HasEnded(job.state.state());
-  if (attempt < newest) return Refuse("attempt: ", attempt, " is over: ", absl::StrCat(job.name(), " is at attempt ", newest));
+  if (attempt < newest) {
+    return Refuse("attempt: ", attempt, " is over: ", absl::StrCat(job.name(), " is at attempt ", newest, AnotherRun(job.state)));
+  }
   if (attempt > newest) {
     if (job.state.state() != JobState::COMPLETED) return absl::OkStatus();
-    return Refuse("attempt: ", job.name(), " is completed: no attempt follows");
+    return Refuse("attempt: ", job.name(), " is completed: no attempt follows", AnotherRun(job.state));
   }
   if (ended && MovesJob(event)) {
-    return Refuse(job.name(), " has ended: attempt ", attempt, " is " + Lower(JobState::State_Name(job.state.state())));
+    return Refuse(job.name(), " has ended: attempt ", attempt,
+                  absl::StrCat(" is ", Lower(JobState::State_Name(job.state.state())), AnotherRun(job.state)));
   }
   const bool stalls = event.has_status() && event.status().state() == v1::JobStatus::STALLED;
   if (stalls && job.state.state() == JobState::STALLED && !StallsAgain(job.state, event.status())) {

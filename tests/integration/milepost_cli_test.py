@@ -149,6 +149,15 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn(b"cannot start the command: No such file or directory", done.stderr)
         self.assertEqual(self.events("job:none")[-1]["failed"]["code"], "NOT_STARTED")
 
+    def test_a_run_of_a_job_that_has_ended_is_told_what_to_do(self):
+        for script, word in (("exit 3", "another run is attempt 2"), ("exit 0", "another run needs another name")):
+            job = f"--job=job:{'failed' if '3' in script else 'completed'}"
+            for wanted in ("", word):
+                done = milepost("run", f"--eventd={self.eventd.address}", job, "--", "sh", "-c", script)
+                self.assertEqual(done.returncode, int(script[-1]))
+                self.assertIn(wanted, done.stderr.decode())
+                self.assertEqual(bool(wanted), bool(done.stderr), done.stderr)
+
     def test_a_terminal_stays_a_terminal(self):
         script = "stty size; test -t 0 && test -t 1 && test -t 2 && echo all; trap 'stty size; exit 5' WINCH; echo ready; read x & while :; do wait; done"
         terminal = Terminal([MILEPOST, "run", f"--eventd={self.eventd.address}", "--job=job:t", "--", "bash", "-c", script], 30, 100)

@@ -115,7 +115,7 @@ TEST_F(JobTest, WhatCannotFollowIsRejectedWithTheReason) {
   Publish(*stub_, {Completed("job:1")});
   const auto late = Publish(*stub_, {Progress("job:1", 0.5)});
   EXPECT_EQ(late.results(0).error().code(), 9);
-  EXPECT_EQ(late.results(0).error().message(), "job:1 has ended: attempt 1 is completed");
+  EXPECT_EQ(late.results(0).error().message(), "job:1 has ended: attempt 1 is completed; another run needs another name");
 }
 
 TEST_F(JobTest, ListsFilterCountAndPage) {

@@ -100,7 +100,8 @@ TEST(FoldJobsTest, AfterTheEndNothingMovesTheJob) {
     EXPECT_EQ(driver.Why("running"), "");
     EXPECT_EQ(driver.Why(end), "");
     for (const char* late : {"running", "progress", "step", "completed", "failed", "cancelled", "stalled"}) {
-      EXPECT_EQ(driver.Why(late), std::string("job:1 has ended: attempt 1 is ") + end) << late;
+      const std::string next = end == std::string("completed") ? "another run needs another name" : "another run is attempt 2";
+      EXPECT_EQ(driver.Why(late), absl::StrCat("job:1 has ended: attempt 1 is ", end, "; ", next)) << late;
     }
     EXPECT_EQ(driver.Why("notice"), "") << "words may still be said";
     EXPECT_EQ(driver.Why("artifact"), "");
@@ -112,13 +113,14 @@ TEST(FoldJobsTest, ANewerAttemptFencesTheOlderOne) {
   EXPECT_EQ(driver.Why("running"), "");
   EXPECT_EQ(driver.Why("running", 3), "");
   for (const char* zombie : {"running", "progress", "completed", "notice"}) {
-    EXPECT_EQ(driver.Why(zombie, 1), "attempt: 1 is over: job:1 is at attempt 3");
-    EXPECT_EQ(driver.Why(zombie, 2), "attempt: 2 is over: job:1 is at attempt 3");
+    EXPECT_EQ(driver.Why(zombie, 1), "attempt: 1 is over: job:1 is at attempt 3; another run is attempt 4");
+    EXPECT_EQ(driver.Why(zombie, 2), "attempt: 2 is over: job:1 is at attempt 3; another run is attempt 4");
   }
   EXPECT_EQ(driver.Why("failed", 3), "");
   EXPECT_EQ(driver.Why("progress", 4), "");
   EXPECT_EQ(driver.Why("completed", 4), "");
-  EXPECT_THAT(driver.Why("running", 5), HasSubstr("job:1 is completed: no attempt follows"));
+  EXPECT_EQ(driver.Why("running", 5), "attempt: job:1 is completed: no attempt follows; another run needs another name");
+  EXPECT_EQ(driver.Why("running", 1), "attempt: 1 is over: job:1 is at attempt 4; another run needs another name");
 }
 
 TEST(FoldJobsTest, AJobHasAtMost64Labels) {
