@@ -16,6 +16,7 @@
 #include "edge/edge.h"
 #include "edge/logging.h"
 #include "edge/options.h"
+#include "services/poller/one_poller.h"
 #include "spdlog/spdlog.h"
 
 namespace {
@@ -91,6 +92,7 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   RaiseDescriptorLimit();
 
+  const milepost::poller::OnePoller one_poller;
   milepost::edge::Edge edge(*options);
   if (const absl::Status status = edge.Open(); !status.ok()) {
     std::cerr << "milepost-edge: " << status.message() << "\n";

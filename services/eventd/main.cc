@@ -19,7 +19,7 @@
 #include "services/eventd/eventd.h"
 #include "services/eventd/logging.h"
 #include "services/eventd/options.h"
-#include "services/rpc/one_poller.h"
+#include "services/poller/one_poller.h"
 
 namespace {
 
@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
   // Debian builds Abseil with deadlock detection, which puts every mutex of gRPC behind one global lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   spdlog::info("starting {}", eventd::Describe(*options));
-  const milepost::rpc::OnePoller one_poller;
+  const milepost::poller::OnePoller one_poller;
   eventd::Eventd service(*options);
   if (const absl::Status status = service.Start(); !status.ok()) {
     spdlog::error("{}", std::string(status.message()));

@@ -1,4 +1,4 @@
-#include "services/rpc/one_poller.h"
+#include "services/poller/one_poller.h"
 
 #include <memory>
 
@@ -9,7 +9,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 
-namespace milepost::rpc {
+namespace milepost::poller {
 namespace {
 
 // How many threads gRPC 1.51 starts on machines with at most kMaxCores: half the cores, and never fewer than two.
@@ -61,4 +61,4 @@ void OnePoller::Hold() {
   changed_.notify_all();  // under the lock: the waiter destroys the condition
 }
 
-}  // namespace milepost::rpc
+}  // namespace milepost::poller

@@ -4,7 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace milepost::rpc {
+namespace milepost::poller {
 
 // gRPC 1.51 runs the reactions of a process on a pool of at least two threads, which pass the right to wait for
 // sockets to one another at every event. On two cores that wake-up costs more than what is done with the event, and
@@ -36,4 +36,4 @@ class OnePoller {
   bool released_ = false;
 };
 
-}  // namespace milepost::rpc
+}  // namespace milepost::poller

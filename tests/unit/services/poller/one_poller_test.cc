@@ -1,4 +1,4 @@
-#include "services/rpc/one_poller.h"
+#include "services/poller/one_poller.h"
 
 #include <condition_variable>
 #include <memory>
@@ -14,7 +14,7 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
-namespace milepost::rpc {
+namespace milepost::poller {
 namespace {
 
 // Calls that fail at once; where their reactions ran.
@@ -69,4 +69,4 @@ TEST(OnePollerTest, CanBeMadeAgain) {
 }
 
 }  // namespace
-}  // namespace milepost::rpc
+}  // namespace milepost::poller
