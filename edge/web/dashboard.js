@@ -3,7 +3,7 @@
 // This is the page as a whole: the list and its filter, the stream, the requests. What a job is: job_state.js; which
 // jobs are known: job_table.js; how one is shown: job_card.js, in the words of job_words.js.
 import { JobCard, setText } from "./job_card.js";
-import { hasEnded } from "./job_state.js";
+import { hasEnded } from "../../clients/web/job_state.js";
 import { openStream } from "./job_stream.js";
 import { JobTable } from "./job_table.js";
 import { matches } from "./job_words.js";

@@ -1,11 +1,12 @@
 # Writes a C++ file with the bytes of the page's files, so that the edge is one binary without a data directory.
 #
-#   cmake -DSOURCE=<directory> -DOUTPUT=<file.cc> -P embed.cmake
+#   cmake -DSOURCE=<directory> -DCLIENT=<files of clients/web, separated by ','> -DOUTPUT=<file.cc> -P embed.cmake
 #
-# To serve another file, add a line to the table at the end.
+# To serve another file of the page, add a line to the table at the end.
 
 set(arrays "")
 set(rows "")
+string(REPLACE "," ";" CLIENT "${CLIENT}")
 
 function(embed path file content_type)
   file(READ "${SOURCE}/${file}" hex HEX)
@@ -25,8 +26,12 @@ endfunction()
 embed(/ index.html "text/html; charset=utf-8")
 embed(/dashboard.css dashboard.css "text/css; charset=utf-8")
 embed(/job_card.css job_card.css "text/css; charset=utf-8")
-foreach(module dashboard job_card job_state job_stream job_table job_words)
+foreach(module dashboard job_card job_stream job_table job_words milepost)
   embed(/${module}.js ${module}.js "text/javascript; charset=utf-8")
+endforeach()
+# The client's files, at their paths in the source tree: so an import means the same to a browser and to Node.js.
+foreach(module IN LISTS CLIENT)
+  embed(/clients/web/${module} ../../clients/web/${module} "text/javascript; charset=utf-8")
 endforeach()
 embed(/icon.svg icon.svg "image/svg+xml")
 

@@ -1,6 +1,6 @@
 // One job's card. Elements are made once and then only their text and width change, so that focus and selection stay.
 // What a job says is only ever set as text, never as markup.
-import { hasEnded } from "./job_state.js";
+import { hasEnded } from "../../clients/web/job_state.js";
 import { errorText, overallOf, percent, requestText, stateName, times, verbsOf } from "./job_words.js";
 
 const kVerbs = ["pause", "resume", "retry", "cancel"];

@@ -1,5 +1,5 @@
 // The jobs that a page knows: states from snapshots and lists, moved on by events. Pure: no clock, no page.
-import { hasEnded, reduce, seqOf } from "./job_state.js";
+import { hasEnded, reduce, seqOf } from "../../clients/web/job_state.js";
 
 export const kMaxJobs = 2000; // Twice what a snapshot holds; beyond it the jobs that ended first leave the page.
 

@@ -1,5 +1,5 @@
 // What a page says of a job: numbers and times as words. Pure: the clock is given.
-import { hasEnded } from "./job_state.js";
+import { hasEnded } from "../../clients/web/job_state.js";
 
 const kStepEnded = new Set(["DONE", "SKIPPED", "CACHED"]);
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { hasEnded, kMaxArtifacts, kMaxSteps, kMaxTailLines, reduce, seqOf } from "../../edge/web/job_state.js";
+import { hasEnded, kMaxArtifacts, kMaxSteps, kMaxTailLines, reduce, seqOf } from "../../clients/web/job_state.js";
 import { JobTable, kMaxJobs } from "../../edge/web/job_table.js";
 
 const kCases = JSON.parse(readFileSync(new URL("../golden/job_states.json", import.meta.url)));

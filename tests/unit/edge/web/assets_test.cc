@@ -24,10 +24,12 @@ TEST(AssetsTest, EveryFileIsServedByteForByte) {
                {"/job_card.css", "job_card.css", "text/css; charset=utf-8"},
                {"/dashboard.js", "dashboard.js", "text/javascript; charset=utf-8"},
                {"/job_card.js", "job_card.js", "text/javascript; charset=utf-8"},
-               {"/job_state.js", "job_state.js", "text/javascript; charset=utf-8"},
                {"/job_stream.js", "job_stream.js", "text/javascript; charset=utf-8"},
                {"/job_table.js", "job_table.js", "text/javascript; charset=utf-8"},
                {"/job_words.js", "job_words.js", "text/javascript; charset=utf-8"},
+               {"/milepost.js", "milepost.js", "text/javascript; charset=utf-8"},
+               {"/clients/web/milepost.js", "../../clients/web/milepost.js", "text/javascript; charset=utf-8"},
+               {"/clients/web/job_state.js", "../../clients/web/job_state.js", "text/javascript; charset=utf-8"},
                {"/icon.svg", "icon.svg", "image/svg+xml"}};
   for (const auto& c : cases) {
     const Asset* asset = FindAsset(c.path);
