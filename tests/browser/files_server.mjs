@@ -1,0 +1,48 @@
+// Serves the elements and the page of all states, with the policy that the edge sends.
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const kHere = path.dirname(fileURLToPath(import.meta.url));
+const kRoot = path.join(kHere, "../..");
+const kTypes = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
+
+/** The edge's policy, as its source has it. */
+export const kPolicy = [...readFileSync(path.join(kRoot, "edge/web/assets.h"), "utf8")
+  .match(/kContentSecurityPolicy =\s*([^;]|;(?! *\n))*?";\n/)[0].matchAll(/"([^"\n]*)"/g)].map(([, text]) => text).join("");
+
+export class FilesServer {
+  static async start() {
+    const server = new FilesServer();
+    server.http = createServer((request, response) => void server.#answer(request, response));
+    server.http.listen(0, "127.0.0.1");
+    await once(server.http, "listening");
+    server.origin = `http://127.0.0.1:${server.http.address().port}`;
+    return server;
+  }
+
+  async stop() {
+    this.http.closeAllConnections();
+    this.http.close();
+    await once(this.http, "close");
+  }
+
+  async #answer(request, response) {
+    const { pathname } = new URL(request.url, this.origin);
+    if (pathname === "/favicon.ico") return void response.writeHead(204).end();
+    const file = pathname.startsWith("/gallery/")
+      ? path.join(kHere, pathname.slice("/gallery/".length))
+      : path.join(kRoot, "clients/web", pathname);
+    try {
+      const body = await readFile(file);
+      response.writeHead(200, { "Content-Type": kTypes[path.extname(file)] ?? "application/octet-stream", "Content-Security-Policy": kPolicy });
+      response.end(body);
+    } catch {
+      response.writeHead(404, { "Content-Type": "text/plain" });
+      response.end();
+    }
+  }
+}
