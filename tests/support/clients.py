@@ -3,7 +3,9 @@
 A Fleet is many readers in one thread: nothing happens but inside its run_until, so that tests need no locks. A
 Publisher is one keep-alive connection.
 """
+import bisect
 import http.client
+import itertools
 import json
 import os
 import selectors
@@ -414,9 +416,11 @@ class Truth:
             names = sticky.setdefault(event["job"], {event["job"]})
             names.update(event.get("resources", ()))
             self._entries.append((seq_of(cursor), cursor, frozenset(names)))
+        self._seqs = [seq for seq, _, _ in self._entries]
         assert all(before[0] < after[0] for before, after in zip(self._entries, self._entries[1:]))
 
-    def ids(self, resources, after):
-        """The ids that a reader of `resources` gets after the cursor `after`."""
-        wanted, seq = set(resources), seq_of(after)
-        return [cursor for number, cursor, names in self._entries if number > seq and not wanted.isdisjoint(names)]
+    def ids(self, resources, after, limit=None):
+        """The ids that a reader of `resources` gets after the cursor `after`; the first `limit` of them."""
+        wanted = set(resources)
+        later = itertools.islice(self._entries, bisect.bisect_right(self._seqs, seq_of(after)), None)
+        return list(itertools.islice((cursor for _, cursor, names in later if not wanted.isdisjoint(names)), limit))
