@@ -179,7 +179,7 @@ function findOrAddStep(state, id) {
   return added;
 }
 
-/** Steps keep what is known of them; those that the plan leaves out stay if they were touched. */
+/** Steps keep what is known of them; those that the plan leaves out stay if they were touched, without a place in the whole. */
 function replacePlan(state, plan) {
   const before = state.steps ?? [];
   const planned = new Set(plan.map(({ id }) => id));
@@ -192,6 +192,7 @@ function replacePlan(state, plan) {
   for (const step of before) {
     if (planned.has(step.id) || !step.state || state.steps.length >= kMaxSteps) continue;
     delete step.parent; // Which may be gone.
+    delete step.weight; // Which compares with steps of another plan.
     state.steps.push(step);
   }
 }

@@ -50,7 +50,7 @@ void Move(const ProgressEvent& event, JobState* state) {
   }
 }
 
-// Steps keep what is known of them; those that the plan leaves out stay if they were touched.
+// Steps keep what is known of them; those that the plan leaves out stay if they were touched, without a place in the whole.
 void ReplacePlan(const JobStatus& status, JobState* state) {
   google::protobuf::RepeatedPtrField<StepState> before;
   before.Swap(state->mutable_steps());
@@ -73,6 +73,7 @@ void ReplacePlan(const JobStatus& status, JobState* state) {
     if (known.id().empty() || known.state() == StepState::STATE_UNSPECIFIED) continue;
     if (state->steps_size() >= kMaxStateSteps) break;
     known.clear_parent();  // which may be gone
+    known.clear_weight();  // which compares with steps of another plan
     state->add_steps()->Swap(&known);
   }
 }

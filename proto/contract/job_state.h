@@ -36,7 +36,8 @@ void Reduce(const v1::ProgressEvent& event, v1::JobState* state);
 // What the service computed for this event: overall, eta, eta_p90, start_eta. Reduce does that too.
 void ReduceEstimates(const v1::ProgressEvent& event, v1::JobState* state);
 
-// Empties what belongs to one attempt and not to the job. The plan stays, its steps are untouched again.
+// Empties what belongs to one attempt and not to the job. All steps stay, untouched again; those that no plan names count
+// for nothing until they are touched.
 void BeginAttempt(uint32_t attempt, v1::JobState* state);
 
 }  // namespace milepost::contract

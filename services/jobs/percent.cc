@@ -69,11 +69,17 @@ struct Parts {
 };
 
 bool IsOut(const StepState& step) { return step.state() == StepState::SKIPPED || step.state() == StepState::CACHED; }
-bool HasEnded(const StepState& step) { return step.state() == StepState::DONE || step.state() == StepState::FAILED; }
+bool HasEnded(StepState::State state) { return state == StepState::DONE || state == StepState::FAILED; }
+bool HasEnded(const StepState& step) { return HasEnded(step.state()); }
 
 double FractionOf(const StepState& step) {
   if (HasEnded(step)) return 1;
   return step.state() == StepState::STARTED ? std::clamp(step.fraction(), 0.0, 1.0) : 0;
+}
+
+// Listed only because an earlier attempt touched it.
+bool IsLeftOver(const StepState& step, const StepCourse& way) {
+  return !way.planned && step.state() == StepState::STATE_UNSPECIFIED && way.begun < 0;
 }
 
 // The steps of one call, by place; groups[0] is that of the top steps, groups[i + 1] that of the parts of step i. Too much
@@ -106,14 +112,16 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
   std::fill_n(scratch.parts, count, Parts());
   uint64_t named = 0;  // steps of the model that the job has
   bool told = false, usual = false;
-  int found = 0;
   for (int i = 0; i < count; ++i) {
     const StepState& step = state.steps(i);
+    if (IsLeftOver(step, course.steps[i])) {
+      scratch.durations[i] = 0;
+      continue;
+    }
     const StepModel* learned = model == nullptr ? nullptr : model->Find(course.steps[i].id);
     scratch.durations[i] = learned == nullptr ? 0 : learned->duration.mean;
     if (learned != nullptr) named |= uint64_t{1} << (learned - model->steps.data());
     usual = usual || (learned != nullptr && learned->seen >= kUsualShare);
-    found += course.steps[i].parent < 0;
     told = told || learned != nullptr || HasEnded(step) || step.has_fraction();
     groups[course.steps[i].parent + 1].Add(step, scratch.durations[i]);
   }
@@ -130,11 +138,14 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
     parts.Take(groups[way.parent + 1].WeightOf(step, scratch.durations[i]), fraction, OwnWork(way, fraction, scratch.durations[i]));
   }
   tops->size = 0;
+  int found = 0;
   for (int i = 0; i < count; ++i) {
     const StepCourse& way = course.steps[i];
     const StepState& step = state.steps(i);
-    if (way.parent >= 0 || IsOut(step)) continue;
     const Parts& parts = scratch.parts[i];
+    if (way.parent >= 0 || (parts.count == 0 && IsLeftOver(step, way))) continue;
+    ++found;
+    if (IsOut(step)) continue;
     if (parts.count > 0 && parts.left == 0 && !HasEnded(step) && !step.has_fraction()) continue;  // all parts are out
     TopStep& top = tops->steps[tops->size++];
     top = {.course = &way, .state = step.state(), .fraction = FractionOf(step)};
@@ -153,9 +164,9 @@ void Weigh(const v1::JobState& state, const Course& course, const KindModel* mod
   tops->stated = groups[0].stated > 0;
   // If all that was found is skipped or cached, it may be all there is only if a plan says so.
   const bool left = tops->size > 0 || tops->further_weight > 0;
-  tops->known = count > 0 && (course.planned || (left && (told || tops->further_weight > 0)));
+  tops->known = found > 0 && (course.planned || (left && (told || tops->further_weight > 0)));
   tops->open = !course.planned && !usual && tops->further_weight <= 0;
-  tops->lone = found == 1 && tops->size == 1 && !HasEnded(state.steps(0));
+  tops->lone = found == 1 && tops->size == 1 && !HasEnded(tops->steps[0].state);
 }
 
 std::optional<double> Done(const TopSteps& tops) {

@@ -110,6 +110,7 @@ def _replace_plan(planned_steps, state):
     for step in before.values():
         if "state" in step and len(steps) < MAX_STEPS:
             step.pop("parent", None)
+            step.pop("weight", None)
             steps.append(step)
     state["steps"] = steps
 

@@ -204,6 +204,34 @@ TEST(PercentTest, ANewAttemptBeginsAnewWithItsPlan) {
   EXPECT_EQ(job.Step(4, "plan", StepStatus::DONE).overall, 0.15);
 }
 
+// The attempt ends badly, and the next one begins.
+void BeginNextAttempt(Replay* job, double seconds) {
+  v1::ProgressEvent failed;
+  failed.mutable_failed()->set_code("INTERNAL");
+  job->Add(failed, static_cast<int64_t>((1'000'000 + seconds) * kSecond));
+  ++job->attempt;
+}
+
+TEST(PercentTest, WhatAPlanLeftOutIsNotInTheNextAttemptUntilItIsTouched) {
+  Kinds kinds;
+  Replay job(&kinds, "video:1");
+  job.Status(0, JobStatus::RUNNING, {Planned("a", 60), Planned("b", 40)});
+  EXPECT_EQ(job.Step(1, "a", StepStatus::DONE).overall, 0.6);
+  EXPECT_EQ(job.Status(2, JobStatus::RUNNING, {Planned("b", 1), Planned("c", 3)}).overall, 0.6);
+  BeginNextAttempt(&job, 3);
+  EXPECT_EQ(job.Step(4, "b", StepStatus::DONE).overall, 0.25) << "of b and c";
+  EXPECT_EQ(job.Step(5, "c", StepStatus::DONE).overall, 0.99);
+}
+
+TEST(PercentTest, WhatWasFoundInTheAttemptBeforeIsNotInThisOneUntilItIsFoundAgain) {
+  Kinds kinds;
+  Replay job(&kinds, "build:1");
+  for (const char* id : {"first", "second", "third"}) job.Step(1, id, StepStatus::DONE);
+  BeginNextAttempt(&job, 2);
+  EXPECT_FALSE(job.Status(3, JobStatus::RUNNING).overall);
+  EXPECT_EQ(job.Progress(4, "third", 0.4).overall, 0.4) << "it is alone";
+}
+
 // A run of steps one after the other, each with its seconds.
 void RunSteps(Kinds* kinds, const std::vector<std::pair<std::string, double>>& steps, bool planned) {
   Replay job(kinds, "build:1");
