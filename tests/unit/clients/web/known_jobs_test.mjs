@@ -93,6 +93,18 @@ test("nothing is made up of a job whose beginning is not known", () => {
   assert.equal(known.state("job:1"), null);
 });
 
+test("an older state, of a list or a late snapshot, does not undo what an event told", () => {
+  const known = holding("job:1");
+  known.event({ job: "job:1", seq: "5", completed: {} });
+  known.addOlder("job:1", [running("job:1", 4)]);
+  known.replace(snapshot("job:1", 4, [running("job:1", 3)]));
+  known.publish();
+  assert.equal(known.state("job:1").state, "COMPLETED");
+  known.addOlder("job:1", [{ ...running("job:1", 9), state: "QUEUED", attempt: 2 }]);
+  known.publish();
+  assert.equal(known.state("job:1").state, "QUEUED");
+});
+
 test("after a reset any snapshot counts", () => {
   const known = holding("job:1");
   known.event({ job: "job:1", seq: "50", completed: {} });
