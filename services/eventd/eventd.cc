@@ -16,11 +16,9 @@ namespace {
 // Readers of a disk wait more than they compute.
 constexpr int kReadThreads = 4;
 
-int64_t NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
+
+Eventd::Eventd(const Options& options) : options_(options), clock_(options.clock ? options.clock : rpc::UnixNanos) {}
 
 absl::Status Eventd::OpenHistory(const std::string& epoch) {
   if (options_.store_dir.empty()) {
@@ -35,7 +33,7 @@ absl::Status Eventd::OpenHistory(const std::string& epoch) {
                                               .max_age = options_.retention_age,
                                               .min_free_bytes = options_.min_free_bytes,
                                               .accept_loss = options_.accept_loss,
-                                              .now = NowNanos});
+                                              .now = clock_});
   if (!history.ok()) return history.status();
   history_ = *std::move(history);
   return absl::OkStatus();
@@ -53,10 +51,11 @@ absl::Status Eventd::Start() {
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   spdlog::info("log open epoch={} floor={} head={} in {} ms", epoch, bounds.floor, bounds.head, took.count());
   keeper_ = std::make_unique<rpc::JobKeeper>(hub_.get(), std::chrono::nanoseconds(options_.lost_after).count());
-  log_ = std::make_unique<log::EmbeddedLog>(history_.get(), hub_.get(), NowNanos,
+  log_ = std::make_unique<log::EmbeddedLog>(history_.get(), hub_.get(), clock_,
                                             log::EmbeddedOptions{.own_threads = !options_.store_dir.empty()});
   server_ = std::make_unique<rpc::Server>(rpc::ServerOptions{.listen = options_.listen,
                                                              .pace = options_.pace,
+                                                             .clock = clock_,
                                                              .read_threads = options_.store_dir.empty() ? 0 : kReadThreads},
                                           hub_.get(), history_.get(), log_.get(), keeper_.get());
   keeper_->Start(log_.get());

@@ -16,7 +16,7 @@ namespace milepost::eventd {
 // Started once, stopped once, by one thread. What is made later uses what was made before, so it goes first.
 class Eventd {
  public:
-  explicit Eventd(const Options& options) : options_(options) {}
+  explicit Eventd(const Options& options);
 
   // Opens the log, rebuilds the views, and listens. UNAVAILABLE if the address cannot be had, or the disk fails;
   // what RocksHistory::Open tells if the store cannot be used.
@@ -35,6 +35,7 @@ class Eventd {
   absl::Status OpenHistory(const std::string& epoch);
 
   const Options options_;
+  const std::function<int64_t()> clock_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<hub::Hub> hub_;
   std::unique_ptr<rpc::JobKeeper> keeper_;

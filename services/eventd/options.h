@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,6 +27,7 @@ struct Options {
   std::chrono::milliseconds drain{8000};        // how long calls under way may take when stopping
   std::chrono::microseconds pace{0};            // least time between two writes on one reader's stream
   bool json_log = false;                        // log lines as JSON
+  std::function<int64_t()> clock;               // nanoseconds since the Unix epoch, for tests; empty: the machine's
 };
 
 // The options that the flags give, within their limits. INVALID_ARGUMENT for what cannot be meant.

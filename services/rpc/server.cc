@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{1000};
 
-int64_t NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 void SetArguments(const ServerOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(options.max_request_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
@@ -37,6 +33,10 @@ void SetArguments(const ServerOptions& options, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
+int64_t UnixNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, log::Log* log, JobKeeper* keeper)
     : options_(std::move(options)),
       history_(history),
@@ -48,7 +48,7 @@ Server::Server(ServerOptions options, hub::Hub* hub, history::History* history, 
                 .log = log,
                 .streams = &streams_,
                 .keeper = keeper,
-                .clock = NowNanos,
+                .clock = options_.clock,
                 .credit = options_.credit,
                 .read_pool = read_pool_.get(),
                 .pacer = pacer_.get(),
@@ -89,7 +89,7 @@ void Server::Housekeep() {
     keep_awake_->Ping();
     if (std::chrono::steady_clock::now() >= next_tick) {
       next_tick += kTick;
-      const int64_t now = NowNanos();
+      const int64_t now = options_.clock();
       hub_->Tick(now);
       streams_.Tick(now);
       keeper_->Tick();

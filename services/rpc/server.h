@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,6 +20,9 @@
 
 namespace milepost::rpc {
 
+// The machine's clock.
+int64_t UnixNanos();
+
 struct ServerOptions {
   std::string listen = "127.0.0.1:7070";  // ADDRESS:PORT; port 0 picks one
   int max_request_bytes = 4 << 20;        // a larger request fails with RESOURCE_EXHAUSTED
@@ -26,6 +31,7 @@ struct ServerOptions {
   int stream_window_bytes = 256 << 10;    // what a producer may have in flight on one stream
   uint32_t credit = kDefaultCredit;       // events a producer may have unacked
   std::chrono::microseconds pace{0};      // least time between two writes on one reader's stream; 0: none
+  std::function<int64_t()> clock = UnixNanos;  // nanoseconds since the Unix epoch
   int read_threads = 0;                   // that read the history; 0: it is in memory and is read on gRPC's threads
 };
 

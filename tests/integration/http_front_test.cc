@@ -597,6 +597,37 @@ TEST(HttpFrontTest, PastTheConnectionLimitStreamsAreSentAwayGentlyAndOthersRefus
   EXPECT_EQ(again.Read()->status, 200);
 }
 
+TEST(HttpFrontTest, PastTheConnectionLimitEveryRouteOfAStreamIsKnown) {
+  Limits limits;
+  limits.connections = 1;
+  limits.refusals = 1;
+  Server server(limits);
+  Client first(server.port());
+  first.Send(Get("/echo"));
+  EXPECT_EQ(first.Read()->status, 200);
+  const std::pair<std::string, int> cases[] = {
+      {"GET /v1/events?resources=job:1", 200},
+      {"GET /v1/jobs/job:1/events", 200},
+      {"POST /v1/events:watch", 200},
+      {"GET /v1/jobs/job:1", 503},
+      {"GET /v1/poll?resources=job:1", 503},
+      {"POST /v1/events", 503},
+      {"POST /v1/jobs/job:1:cancel", 503},
+      {"GET /", 503},
+  };
+  for (const auto& [line, status] : cases) {
+    ASSERT_TRUE(server.WaitForConnections(1));
+    Client client(server.port());
+    const bool post = line[0] == 'P';
+    client.Send(line + " HTTP/1.1\r\nHost: h\r\n" +
+                (post ? "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" : "\r\n"));
+    const auto answer = client.Read();
+    ASSERT_TRUE(answer) << line;
+    EXPECT_EQ(answer->status, status) << line;
+    client.Close();
+  }
+}
+
 // ---- deadlines
 
 TEST(HttpFrontTest, ASlowHeaderIsAnswered408) {

@@ -386,5 +386,40 @@ TEST_F(ReaderTest, HealthAndReflectionAnswer) {
               HasSubstr("milepost.v1.EventService"));
 }
 
+TEST(ReaderDeadlineTest, AReaderThatTakesNoByteForAMinuteIsLetGo) {
+  std::atomic<int64_t> now{int64_t{1'800'000'000} * 1'000'000'000};
+  eventd::Options options;
+  options.clock = [&now] { return now.load(); };
+  Service service(options);
+  ASSERT_TRUE(service.ok());
+  const auto stub = service.NewStub(), publisher = service.NewStub();
+  Reader slow(*stub, Request({"job:1"})), healthy(*publisher, Request({"job:1"}));
+  const std::vector<v1::ProgressEvent> batch(15, Notice("job:1", std::string(60'000, 'x')));
+  for (int n = 0; n < 10; ++n) {  // 9 MB: more than the slow one's windows take
+    Publish(*publisher, batch);
+    EXPECT_EQ(healthy.Events(batch.size()).size(), batch.size());
+  }
+  const auto known = [&] {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::UpdateSubscriptionRequest request;
+    request.set_subscription_id(slow.first().subscription_id());
+    request.set_revision(1);
+    v1::UpdateSubscriptionResponse response;
+    return publisher->UpdateSubscription(&context, request, &response).error_code() != grpc::StatusCode::NOT_FOUND;
+  };
+  now += int64_t{59} * 1'000'000'000;
+  EXPECT_TRUE(known());
+  now += int64_t{2} * 1'000'000'000;
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
+  while (known() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_FALSE(known());
+  EXPECT_LT(slow.Events(20 * batch.size()).size(), 10 * batch.size());
+  EXPECT_EQ(slow.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  // Who reads is let alone.
+  Publish(*publisher, {Notice("job:1", "x")});
+  EXPECT_EQ(healthy.Events(1).size(), 1u);
+}
+
 }  // namespace
 }  // namespace milepost::testing
