@@ -82,7 +82,7 @@ Command MakeCommand(const Job& job, const Request& request) {
 }  // namespace
 
 Words Watch::OnJobs(const JobChanges& changes, int64_t now) {
-  if (last_due_ == 0) last_due_ = now;
+  if (last_seen_ == 0) last_seen_ = now;
   Words words;
   for (const std::string& name : changes.forgotten) Drop(name);
   for (const JobPtr& job : changes.jobs) Look(job, now, &words);
@@ -204,9 +204,15 @@ std::vector<v1::PublishStreamResponse::Lost> Watch::LostBy(const std::string& pr
   return lost;
 }
 
+void Watch::Advance(int64_t now, int64_t most) {
+  if (last_seen_ != 0 && now - last_seen_ > most) paused_ += now - last_seen_;
+  last_seen_ = now;
+}
+
+void Watch::OnSlept(int64_t now) { Advance(now, kMaxSleepNanos); }
+
 std::vector<Saying> Watch::Due(int64_t now, int64_t wall) {
-  if (now - last_due_ > kMaxPauseNanos) paused_ += now - last_due_;
-  last_due_ = now;
+  Advance(now, kMaxPauseNanos);
   const int64_t counted = Counted(now);
   std::vector<Saying> sayings;
   for (auto& [name, watched] : watched_) {

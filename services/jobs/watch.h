@@ -25,9 +25,10 @@ namespace milepost::jobs {
 inline constexpr int64_t kSecond = 1'000'000'000;
 // A producer's lease if it did not say, and that of the producers that are waited for after a start.
 inline constexpr int64_t kDefaultLeaseNanos = 30 * kSecond;
-// Due is called more often than this. A longer time between two calls was one in which the service did not work: it does
-// not count against anybody.
+// Due is called more often than this, and OnSlept so soon after either. A longer time was one in which the service did not
+// work: it does not count against anybody.
 inline constexpr int64_t kMaxPauseNanos = 2 * kSecond;
+inline constexpr int64_t kMaxSleepNanos = 600'000'000;
 // What was said and had no effect, because it could not be stored, is said again after so long.
 inline constexpr int64_t kSayAgainNanos = 5 * kSecond;
 
@@ -75,6 +76,10 @@ class Watch {
   // To be called every second or so.
   std::vector<Saying> Due(int64_t now, int64_t wall);
 
+  // Whoever calls Due has done nothing since Due or OnSlept but sleep. With a sleep of half of kMaxSleepNanos, no stop of the
+  // service ends a lease of a second that is renewed three times in it.
+  void OnSlept(int64_t now);
+
   // Jobs that are looked after.
   size_t size() const { return watched_.size(); }
 
@@ -98,6 +103,8 @@ class Watch {
 
   // `now` without the times in which the service did not work.
   int64_t Counted(int64_t now) const { return now - paused_; }
+  // Time went on to `now`, which took the service no longer than `most` if it worked.
+  void Advance(int64_t now, int64_t most);
   void Look(const JobPtr& job, int64_t now, Words* words);
   void Drop(const std::string& name);
   void Attach(const Job& job, int64_t now);
@@ -109,8 +116,8 @@ class Watch {
   void SayState(const Watched& watched, int64_t now, int64_t wall, std::vector<Saying>* sayings) const;
 
   const int64_t lost_after_;
-  int64_t last_due_ = 0;  // or when jobs were first known
-  int64_t paused_ = 0;  // all the time in which Due was not called
+  int64_t last_seen_ = 0;  // now of the newest Due or OnSlept; or when jobs were first known
+  int64_t paused_ = 0;     // all the time in which the service did not work
   absl::flat_hash_map<std::string, Watched> watched_;  // those that have not ended, or have requests
   absl::flat_hash_map<std::string, Lease> leases_;     // by producer
   absl::flat_hash_map<std::string, JobPtr> lost_;      // those that ended with WORKER_LOST

@@ -49,6 +49,11 @@ void JobKeeper::Tick() {
   Say(std::move(sayings));
 }
 
+void JobKeeper::OnSlept() {
+  const std::lock_guard lock(mutex_);
+  watch_.OnSlept(SteadyNanos());
+}
+
 std::shared_ptr<PublishStreamReactor> JobKeeper::Connect(const std::string& producer, int64_t lease_nanos,
                                                          const std::shared_ptr<PublishStreamReactor>& stream) {
   auto before = producers_.TakeOver(producer, stream);

@@ -28,6 +28,9 @@ class JobKeeper {
 
   // Once a second or so.
   void Tick();
+  // The thread that calls Tick has slept since that or this, as often as it does and for no longer than jobs::kMaxSleepNanos,
+  // unless the whole service stood still.
+  void OnSlept();
 
   // `stream` speaks for `producer`. Returns the one that did before, or null: the caller ends it.
   std::shared_ptr<PublishStreamReactor> Connect(const std::string& producer, int64_t lease_nanos,

@@ -86,14 +86,15 @@ void Server::Housekeep() {
   std::unique_lock lock(mutex_);
   while (!stop_.wait_for(lock, kKeepAwakeInterval, [this] { return stopping_; })) {
     lock.unlock();
+    keeper_->OnSlept();
     keep_awake_->Ping();
     if (std::chrono::steady_clock::now() >= next_tick) {
       next_tick += kTick;
       const int64_t now = options_.clock();
       hub_->Tick(now);
       streams_.Tick(now);
-      keeper_->Tick();
       history_->Trim(now);
+      keeper_->Tick();  // last: what comes after it is sleep
     }
     lock.lock();
   }

@@ -18,7 +18,7 @@ import grpc_python  # noqa: E402, F401
 from command import Command  # noqa: E402
 from grpc_service import Service, to_json  # noqa: E402
 from grpc_worker import StreamWorker  # noqa: E402
-from servers import World, binary, free_port, long_form, patience  # noqa: E402
+from servers import World, binary, free_port, long_form, patience, sanitized  # noqa: E402
 
 LEASE_SECONDS = 2
 QUIET_LEASE_SECONDS = 6  # nobody counts as stuck for being quiet for less than 10 s
@@ -235,6 +235,18 @@ class AwayTest(LeaseCase):
         for n, worker in enumerate(workers):
             worker.wait_streams(1)
             self.assertEqual(self.said(f"job:w{n}"), ["RUNNING"])
+
+    if not sanitized():  # where workers may be late by themselves
+        def test_stops_of_a_second_do_not_count_against_leases_of_a_second(self):
+            jobs = [f"job:w{n}" for n in range(10)]
+            self.worker(*jobs[:5], lease=1)
+            self.worker(*jobs[5:], lease=1)
+            for stop in (1.2, 1.5, 1.8):
+                self.eventd.pause()
+                time.sleep(stop)
+                self.eventd.resume()
+                self.see_the_watch_at_work(f"job:seen{stop}")
+            self.assertEqual({job: self.said(job) for job in jobs}, {job: ["RUNNING"] for job in jobs})
 
     def test_no_job_of_a_healthy_worker_is_lost_or_stalled(self):
         places = [os.path.join(self.store, f"go{n}") for n in range(3)]

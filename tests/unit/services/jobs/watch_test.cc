@@ -217,6 +217,28 @@ TEST_F(WatchTest, AShortPauseOfTheServiceDoesNotCountAgainstAShortLease) {
   EXPECT_EQ(State(), JobState::STALLED);
 }
 
+TEST_F(WatchTest, AStopOfASecondDoesNotCountAgainstALeaseOfASecond) {
+  constexpr int64_t kSleep = kMaxSleepNanos / 2;
+  watch_.OnConnected("p", kSecond, now_);
+  Append(Status(JobState::RUNNING), "p");
+  const auto sleep = [&](int64_t nanos) {
+    now_ += nanos;
+    watch_.OnSlept(now_);
+  };
+  for (const int64_t stop : {4 * kSleep, 3 * kSleep, 2 * kSleep + 1, 2 * kSleep, kSleep}) {
+    Pass(kSecond, {"p"});
+    sleep(kSleep);
+    watch_.OnHeard("p", now_);
+    sleep(kSleep);
+    sleep(stop);
+    Say(watch_.Due(now_, kWallStart + now_));
+    EXPECT_EQ(said_, 0) << stop;
+  }
+  for (int i = 0; i < 4; ++i) sleep(kSleep);
+  Say(watch_.Due(now_, kWallStart + now_));
+  EXPECT_EQ(State(), JobState::STALLED) << "sleep counts";
+}
+
 TEST_F(WatchTest, AfterAStartWorkersHaveALeaseToComeBackIn) {
   Append(Status(JobState::RUNNING), "p");  // known from the log; its stream is not
   Pass(29 * kSecond);
