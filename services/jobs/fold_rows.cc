@@ -5,8 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "proto/contract/canonical.h"
 #include "proto/contract/job_state.h"
 #include "services/jobs/fold.h"
 #include "services/jobs/views.pb.h"
@@ -35,22 +34,11 @@ absl::StatusOr<Row> Parse(absl::string_view name, absl::string_view value) {
   return absl::DataLossError(absl::StrCat("views: the row of ", name, " cannot be read"));
 }
 
-// The same state gives the same bytes, whatever order a map has in memory.
-std::string Deterministic(const google::protobuf::Message& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
-
 std::string JobValue(const Job& job, Stamp used) {
   views::JobRow row;
   SetUsed(used, row.mutable_used());
   for (const std::string& name : *job.names) row.add_names(name);
-  row.set_state(Deterministic(FullState(job)));
+  row.set_state(contract::Canonical(FullState(job)));
   row.set_created(job.created);
   row.set_last(job.last);
   row.set_producer(job.producer);

@@ -4,12 +4,8 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "google/protobuf/message.h"
 
 namespace milepost::rpc {
-
-// Bytes of a message that do not depend on the order in which maps happen to lie.
-std::string Canonical(const google::protobuf::Message& message);
 
 // FNV-1a with 128 bits. It tells calls of one caller apart by accident, not against an attacker, who would only
 // get back results of their own. Not thread-safe.

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "milepost/v1/event_service.pb.h"
+#include "proto/contract/canonical.h"
 #include "services/rpc/digest.h"
 #include "services/rpc/envelope.pb.h"
 #include "services/rpc/validate.h"
@@ -52,7 +53,7 @@ std::vector<log::Record> MakeRecords(const envelope::PublishRequest& request, Ca
   for (int i = 0; i < request.events_size(); ++i) {
     v1::PublishResult* result = call->results.add_results();
     auto event = ParseEvent(request.events(i));
-    if (request.has_idempotency_key()) digest.Add(event.ok() ? Canonical(**event) : request.events(i));
+    if (request.has_idempotency_key()) digest.Add(event.ok() ? contract::Canonical(**event) : request.events(i));
     if (!event.ok()) {
       SetError(event.status(), result);
       continue;

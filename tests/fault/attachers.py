@@ -14,7 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 
-from readers import END_SECONDS, JOB, MARK, PROGRESS_SECONDS, Reader, last_seqs  # noqa: E402
+from readers import END_SECONDS, PROGRESS_SECONDS, Reader, last_seqs  # noqa: E402
 
 import grpc  # noqa: E402
 
@@ -52,12 +52,8 @@ def snapshot_members(snapshot):
 
 
 class Browser(Reader):
-    def _on_progress_event(self, frame):
-        self.count += 1
-        data = frame.data
-        mark, job = MARK.search(data), JOB.match(data)
-        self._writer.put_line(f'{{"k":"event","r":{self.name},"c":{self.connects},"t":{time.time():.6f},"id":"{frame.last_id}",'
-                              f'"mark":"{mark[1] if mark else ""}","job":"{job[1]}","data":{data}}}')
+    def _more_of(self, data):
+        return f',"data":{data}'
 
     def _on_own_frame(self, kind, frame):
         if kind == "snapshot":

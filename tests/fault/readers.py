@@ -63,7 +63,11 @@ class Reader(Stream):
         mark, job = MARK.search(data), JOB.match(data)
         # By hand: there are thousands a second, and no member needs escaping.
         self._writer.put_line(f'{{"k":"event","r":{self.name},"c":{self.connects},"t":{time.time():.6f},'
-                              f'"id":"{frame.last_id}","mark":"{mark[1] if mark else ""}","job":"{job[1]}"}}')
+                              f'"id":"{frame.last_id}","mark":"{mark[1] if mark else ""}","job":"{job[1]}"{self._more_of(data)}}}')
+
+    def _more_of(self, data):
+        """Further members of an event's line, each after a comma."""
+        return ""
 
     def _on_own_frame(self, kind, frame):
         said = frame.json

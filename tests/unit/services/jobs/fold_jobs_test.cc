@@ -11,8 +11,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "proto/contract/canonical.h"
 #include "proto/contract/job_state.h"
 #include "services/jobs/fold.h"
 #include "tests/support/events.h"
@@ -20,22 +19,13 @@
 namespace milepost::jobs {
 namespace {
 
+using contract::Canonical;
 using ::testing::HasSubstr;
 using v1::JobState;
 
-std::string Bytes(const google::protobuf::Message& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
-
 std::map<std::string, std::string> States(const Fold& fold) {
   std::map<std::string, std::string> states;
-  fold.ForEachJob([&](const JobPtr& job) { states[job->name()] = Bytes(FullState(*job)); });
+  fold.ForEachJob([&](const JobPtr& job) { states[job->name()] = Canonical(FullState(*job)); });
   return states;
 }
 
@@ -267,10 +257,10 @@ struct History {
       v1::ProgressEvent copy = event;
       const Verdict verdict = fold->Apply({.seq = seq, .commit_nanos = nanos, .event = &copy, .producer = "p", .number = seq});
       if (fold == folds[0]) {
-        first = Bytes(copy);
+        first = Canonical(copy);
         if (verdict.is_event) events.push_back(copy);
       }
-      ASSERT_EQ(Bytes(copy), first) << "record " << seq;
+      ASSERT_EQ(Canonical(copy), first) << "record " << seq;
       if (random() % 3 == 0) fold->TakeChanges();
     }
   }
@@ -321,8 +311,8 @@ TEST(FoldJobsPropertyTest, SnapshotAndTailAreEverythingByEveryWay) {
     ASSERT_EQ(Others(*reloaded), Others(kept));
     std::map<std::string, JobState> everything;
     for (const v1::ProgressEvent& event : history.events) contract::Reduce(event, &everything[event.job()]);
-    for (const auto& [job, state] : everything) ASSERT_EQ(Bytes(state), states.at(job)) << job;
-    for (const auto& [job, state] : readers) ASSERT_EQ(Bytes(state), states.at(job)) << job;
+    for (const auto& [job, state] : everything) ASSERT_EQ(Canonical(state), states.at(job)) << job;
+    for (const auto& [job, state] : readers) ASSERT_EQ(Canonical(state), states.at(job)) << job;
   }
 }
 

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/canonical.h"
 #include "proto/contract/event_name.h"
 #include "services/rpc/digest.h"
 #include "services/rpc/utf8.h"
@@ -321,7 +322,7 @@ TEST(DigestTest, CanonicalBytesDoNotDependOnTheOrderOfMaps) {
   ProgressEvent there, back;
   for (int i = 0; i < 30; ++i) (*there.mutable_metadata()->mutable_fields())[absl::StrCat(i)].set_number_value(i);
   for (int i = 29; i >= 0; --i) (*back.mutable_metadata()->mutable_fields())[absl::StrCat(i)].set_number_value(i);
-  EXPECT_EQ(Canonical(there), Canonical(back));
+  EXPECT_EQ(contract::Canonical(there), contract::Canonical(back));
 }
 
 }  // namespace
