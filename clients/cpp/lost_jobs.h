@@ -19,20 +19,22 @@ inline constexpr size_t kMaxLostJobs = 1024;
 // Not thread-safe.
 class LostJobs {
  public:
-  // `attempt` is the job's newest one, which the service ended.
-  void Add(const std::string& job, uint32_t attempt) {
+  // `attempt` is the job's newest one, which the service ended. False: it was known, as the service may say it again.
+  bool Add(const std::string& job, uint32_t attempt) {
     const auto [found, added] = jobs_.try_emplace(job, Span{attempt, attempt});
     if (!added) {
       Span& span = found->second;
+      if (attempt <= span.last) return false;
       // What went on as the next attempt was lost too; or somebody else's attempt was.
-      span = attempt == span.last + 1 ? Span{span.first, attempt} : attempt > span.last ? Span{attempt, attempt} : span;
-      return;
+      span = {attempt == span.last + 1 ? span.first : attempt, attempt};
+      return true;
     }
     order_.push_back(job);
     if (order_.size() > kMaxLostJobs) {
       jobs_.erase(order_.front());
       order_.pop_front();
     }
+    return true;
   }
 
   // The attempt that an event is to be sent with; absent is 1 there as everywhere.

@@ -24,7 +24,7 @@ struct ProducerOptions {
   std::function<void(const v1::PublishStreamResponse::Command&)> on_command;
   // The service took the job's `attempt`, its newest one, for lost while this producer was away. If that was this
   // producer's attempt, its events go out as the next one from here on by themselves. If this producer is at an older
-  // one, another worker has taken over and what is published for the job is refused.
+  // one, another worker has taken over and what is published for the job is refused. Each attempt once.
   std::function<void(const std::string& job, uint32_t attempt)> on_lost;
 };
 

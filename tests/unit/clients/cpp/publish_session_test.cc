@@ -243,6 +243,25 @@ TEST_F(PublishSessionTest, ALostJobGoesOnAsTheNextAttempt) {
   EXPECT_THAT(Attempts(request_.batch()), ElementsAre(3));
 }
 
+TEST_F(PublishSessionTest, ALossThatIsToldAgainIsNoOther) {
+  Connect();
+  session_.OnResponse(Lost(1));
+  session_.OnResponse(Lost(1));
+  EXPECT_THAT(session_.TakeLost(), SizeIs(1));
+  session_.OnDisconnected();
+  Connect();
+  session_.OnResponse(Lost(1));
+  EXPECT_THAT(session_.TakeLost(), IsEmpty());
+  session_.Add(Line("again"));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(2));
+  session_.OnResponse(Lost(2));
+  session_.OnResponse(Lost(1));
+  const auto lost = session_.TakeLost();
+  ASSERT_THAT(lost, SizeIs(1));
+  EXPECT_EQ(lost[0].attempt(), 2u);
+}
+
 TEST_F(PublishSessionTest, AJobThatAnotherWorkerTookOverDoesNotGoOn) {
   Connect();
   session_.OnResponse(Lost(2));  // ours was 1
