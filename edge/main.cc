@@ -16,7 +16,7 @@
 #include "edge/edge.h"
 #include "edge/logging.h"
 #include "edge/options.h"
-#include "services/poller/one_poller.h"
+#include "proto/poller/one_poller.h"
 #include "spdlog/spdlog.h"
 
 namespace {

@@ -19,7 +19,7 @@
 #include "services/eventd/eventd.h"
 #include "services/eventd/logging.h"
 #include "services/eventd/options.h"
-#include "services/poller/one_poller.h"
+#include "proto/poller/one_poller.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "services/poller/one_poller.h"
+#include "proto/poller/one_poller.h"
 
 #include <memory>
 
