@@ -9,8 +9,10 @@ import { checkResource, kMaxResources } from "./resources.js";
 import { Watch } from "./watch.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
+/** @typedef {import("./tabs.js").SharedConnection} SharedConnection */
 /** @typedef {import("./types.js").ProgressEvent} ProgressEvent */
-/** @typedef {(data: any, frame: {type: string, id: string, data: any}) => void} Handler */
+/** @template {string} T @typedef {(data: import("./types.js").DataOf<T>, frame: {type: T, id: string, data: import("./types.js").DataOf<T>}) => void} HandlerOf */
+/** @typedef {(data: unknown, frame: {type: string, id: string, data: unknown}) => void} Handler */
 /** @typedef {{seq?: string, cursor?: string, error?: {code: string, message: string}}} PublishResult */
 
 const kNoErrors = new Set(["idle", "closed", "suspended", "ended"]); // Reasons to be closed.
@@ -32,7 +34,7 @@ export class MilepostClient {
 
   /**
    * @param {import("./connection.js").ConnectionOptions} options
-   * @param {(listener: import("./connection.js").ConnectionListener, known: KnownJobs) => Connection} newSource
+   * @param {(listener: import("./connection.js").ConnectionListener, known: KnownJobs) => Connection | SharedConnection} newSource
    * @param {() => void} closed Called when it is.
    */
   constructor(options, newSource, closed) {
@@ -44,7 +46,7 @@ export class MilepostClient {
     this.#ignorePage = watchPage({
       online: () => this.source.wake(true),
       visible: () => this.source.wake(),
-      hidden: () => {},
+      hidden: () => "hidden" in this.source && this.source.hidden(),
       leave: () => this.source.stop("suspended"),
       back: () => this.source.retryNow(),
     });
@@ -93,18 +95,19 @@ export class MilepostClient {
   /**
    * Calls `handler(data, frame)` for every event of that name, of all that this client holds; also for the stream's own
    * (connected, snapshot, reset, goodbye), "state" and "error".
-   * @param {string} type @param {Handler} handler
+   * @template {string} T
+   * @param {T} type @param {HandlerOf<T>} handler
    * @returns {() => void} Ends it.
    */
   on(type, handler) {
     const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers.add(handler));
+    this.#handlers.set(type, handlers.add(/** @type {Handler} */ (handler)));
     return () => this.off(type, handler);
   }
 
-  /** @param {string} type @param {Handler} handler */
+  /** @template {string} T @param {T} type @param {HandlerOf<T>} handler */
   off(type, handler) {
-    this.#handlers.get(type)?.delete(handler);
+    this.#handlers.get(type)?.delete(/** @type {Handler} */ (handler));
   }
 
   /**
@@ -184,7 +187,7 @@ export class MilepostClient {
   /** @returns {import("./connection.js").ConnectionListener} */
   #listener() {
     return {
-      frames: (frames, cursor) => this.#frames(frames),
+      frames: (frames) => this.#frames(frames),
       state: () => this.#stateChanged(),
       error: (error) => this.#dispatch({ type: "error", id: "", data: error }),
     };

@@ -9,6 +9,7 @@ import { readStream, streamRequest } from "./sse_transport.js";
 /** @typedef {import("./types.js").ConnectionState} ConnectionState */
 /** @typedef {import("./ladder.js").Outcome} Outcome */
 
+const kRestart = new Set(["idle", "led-elsewhere", "ended", "rejected"]); // Closed, until something is wanted.
 const kPruneMs = 10_000; // What nobody wants any more is still carried so long, unless something else changes.
 
 /**
@@ -65,7 +66,7 @@ export class Connection {
     if (this.#wanted.size === 0) return this.stop("idle");
     for (const fresh of this.#fresh) if (!this.#wanted.has(fresh)) this.#fresh.delete(fresh);
     if (!this.#run) {
-      if (this.reason === "idle" || this.reason === "ended" || this.reason === "rejected") this.#start();
+      if (this.reason && kRestart.has(this.reason)) this.#start();
       return;
     }
     const added = [...this.#wanted].filter((resource) => !this.#carried.has(resource));
@@ -75,6 +76,13 @@ export class Connection {
     } else if ([...this.#carried].some((resource) => !this.#wanted.has(resource))) {
       this.#pruneTimer ??= this.options.clock.setTimeout(() => this.#switch(), kPruneMs);
     }
+  }
+
+  /** Asks for new snapshots of what is carried already. @param {string[]} resources */
+  refresh(resources) {
+    if (!this.cursor || resources.length === 0) return;
+    for (const resource of resources) this.#fresh.add(resource);
+    if (this.#run) this.#switch();
   }
 
   /** Goes on at `cursor` with resources that are known up to there. @param {string} cursor @param {Iterable<string>} known */
@@ -100,7 +108,7 @@ export class Connection {
     this.#pruneTimer = undefined;
     for (const resource of this.#fresh) this.#carried.delete(resource);
     this.#fresh.clear();
-    if (reason === "idle") this.adopt("", []);
+    if (reason === "idle" || reason === "led-elsewhere") this.adopt("", []);
     this.#set("closed", reason);
   }
 

@@ -73,14 +73,15 @@ export class KnownJobs {
     return /** @type {Snapshot} */ ({ type: "snapshot", resource: name, cursor, jobs, counts, more: resource.more });
   }
 
-  /** True if somebody in this page wants it: see `relevant`. @param {ProgressEvent} event */
+  /** Moves on by an event. True if somebody in this page wants it. @param {ProgressEvent} event */
   event(event) {
     const number = seq(event.seq);
     let wanted = false;
     const owners = this.#owners(event).filter((resource) => {
-      if (number <= resource.seq) return false;
+      // Before its snapshot, nothing counts: it will be in there.
+      if (number <= resource.seq || !resource.known) return false;
       if (resource.users > 0) wanted = true;
-      return resource.known;
+      return true;
     });
     if (owners.length > 0) this.#fold(event, number, owners);
     return wanted;

@@ -7,6 +7,7 @@ import { MilepostClient } from "./client.js";
 import { Connection } from "./connection.js";
 import { Http } from "./http.js";
 import { Stats } from "./stats.js";
+import { SharedConnection, canShare } from "./tabs.js";
 import { TokenSource } from "./token.js";
 
 export { MilepostClient } from "./client.js";
@@ -66,5 +67,10 @@ function newClient(url, options, closed) {
     pollInterval: options.pollInterval ?? 5000,
     oneAddress: globalThis.location !== undefined && new URL(url).origin !== location.origin,
   };
-  return new MilepostClient(connection, (listener) => new Connection(connection, listener), closed);
+  const one = (options.shared ?? true) && canShare();
+  return new MilepostClient(
+    connection,
+    (listener, known) => (one ? new SharedConnection(connection, listener, known) : new Connection(connection, listener)),
+    closed,
+  );
 }

@@ -1,7 +1,7 @@
 // What the page tells of the world: network, visibility, coming and going. Nothing in Node.js.
 
 /**
- * @param {{online(): void, visible(): void, hidden(): void, leave(): void, back(): void}} on
+ * @param {{online(): void, visible(): void, hidden(): unknown, leave(): void, back(): void}} on
  * @returns {() => void} Ends it.
  */
 export function watchPage(on) {

@@ -75,6 +75,9 @@
  * )} Frame
  */
 
+/** @typedef {{[F in Frame as F["type"]]: F["data"]} & {state: StateChange, error: import("./errors.js").MilepostError}} DataByType */
+/** What handlers of a name get. @template {string} T @typedef {T extends keyof DataByType ? DataByType[T] : EventBase & CustomEvent} DataOf */
+
 /** @typedef {"connecting" | "live" | "polling" | "offline" | "closed"} ConnectionState */
 /** @typedef {{state: ConnectionState, reason: string | null, reconnectCount: number}} StateChange */
 /** @typedef {"sse" | "poll"} Transport */

@@ -15,5 +15,6 @@ export function skip(reason) {
 /** The npm package `name`, or the end of the test. */
 export async function tool(name) {
   if (!existsSync(path.join(kModules, name))) skip(`there is no ${name}; run tools/setup browser`);
-  return import(pathToFileURL(createRequire(path.join(kModules, "x.js")).resolve(name)));
+  const module = await import(pathToFileURL(createRequire(path.join(kModules, "x.js")).resolve(name)));
+  return { ...module.default, ...module };
 }
