@@ -40,6 +40,7 @@ struct Origin {
   absl::string_view producer;             // empty: not from a numbered stream
   uint64_t number = 0;                    // the producer's number
   bool first_of_stream = false;           // the producer will never send a lower one again
+  int64_t lease_nanos = 0;                // of the stream that it is the first of; 0: the default
   absl::string_view idempotency_key;      // empty: none
   absl::string_view idempotency_content;  // digest of the call's events
   uint64_t index = 0;                     // the event's place in the call
@@ -64,6 +65,7 @@ struct StoredRecord {
   std::string producer;
   uint64_t number = 0;
   bool first_of_stream = false;
+  int64_t lease_nanos = 0;
   std::string idempotency_key;
   std::string idempotency_content;
   uint64_t index = 0;

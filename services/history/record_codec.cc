@@ -45,6 +45,7 @@ void EncodeRecord(const Entry& entry, std::string* bytes) {
   record.set_index(entry.origin.index);
   record.set_first_of_stream(entry.origin.first_of_stream);
   record.set_only_after(entry.origin.only_after);
+  record.set_lease_nanos(entry.origin.lease_nanos);
   bytes->assign(1, kRecordVersion);
   record.AppendToString(bytes);
 }
@@ -67,6 +68,7 @@ absl::StatusOr<StoredRecord> DecodeRecord(uint64_t seq, absl::string_view bytes)
   stored.idempotency_content = std::move(*record.mutable_idempotency_content());
   stored.index = record.index();
   stored.only_after = record.only_after();
+  stored.lease_nanos = record.lease_nanos();
   return stored;
 }
 

@@ -18,6 +18,7 @@ history::Entry Judge(jobs::Fold& fold, const jobs::Input& input, log::Outcome* o
   entry.origin = {.producer = input.producer,
                   .number = input.number,
                   .first_of_stream = input.first_of_stream,
+                  .lease_nanos = input.lease_nanos,
                   .idempotency_key = input.idempotency_key,
                   .idempotency_content = input.idempotency_content,
                   .index = input.index,
@@ -46,6 +47,7 @@ history::Entry Hub::Fold(uint64_t seq, int64_t commit_nanos, log::Record& record
                     .producer = record.producer,
                     .number = record.number,
                     .first_of_stream = record.first_of_stream,
+                    .lease_nanos = record.lease_nanos,
                     .index = record.index,
                     .only_after = record.only_after};
   if (record.idempotency != nullptr) {
@@ -170,6 +172,7 @@ absl::StatusOr<uint64_t> Hub::Refold(jobs::Fold* fold, bool all_records, std::ve
                                   .producer = record.producer,
                                   .number = record.number,
                                   .first_of_stream = record.first_of_stream,
+                                  .lease_nanos = record.lease_nanos,
                                   .idempotency_key = record.idempotency_key,
                                   .idempotency_content = record.idempotency_content,
                                   .index = record.index,
@@ -234,6 +237,11 @@ void Hub::SetJobsListener(JobsListener listener) {
 bool Hub::Released(absl::string_view producer) const {
   const std::lock_guard lock(fold_mutex_);
   return fold_->Released(producer);
+}
+
+int64_t Hub::LeaseNanos(absl::string_view producer) const {
+  const std::lock_guard lock(fold_mutex_);
+  return fold_->LeaseNanos(producer);
 }
 
 std::shared_ptr<Subscription> Hub::Find(absl::string_view id) const {

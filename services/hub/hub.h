@@ -96,6 +96,8 @@ class Hub : public log::Pipeline {
 
   // True if the producer released its lease and has published nothing since; as of the same record.
   bool Released(absl::string_view producer) const;
+  // How long the lease of its newest stream is; 0: the default, or it is not known. As of the same record.
+  int64_t LeaseNanos(absl::string_view producer) const;
 
   // A subscription to valid `names` from `cursor` on; null: from the head. `start` tells where that led.
   // Close it in the end. RESOURCE_EXHAUSTED if there are too many.

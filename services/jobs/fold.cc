@@ -81,7 +81,10 @@ Verdict Fold::Apply(const Input& input) {
   if (!input.producer.empty()) {
     Producer& producer = producers_.FindOrAdd(input.producer, Now(input));
     producer.released = input.number == 0;
-    if (input.first_of_stream) producer.marks.Settle(input.number);
+    if (input.first_of_stream) {
+      producer.marks.Settle(input.number);
+      producer.lease_nanos = input.lease_nanos;
+    }
     fresh = input.number != 0 && producer.marks.Add(input.number);
     verdict.producer_mark = producer.marks.mark();
   }
@@ -194,6 +197,11 @@ uint64_t Fold::ProducerMark(absl::string_view producer) const {
 bool Fold::Released(absl::string_view producer) const {
   const Producer* known = producers_.Peek(producer);
   return known != nullptr && known->released;
+}
+
+int64_t Fold::LeaseNanos(absl::string_view producer) const {
+  const Producer* known = producers_.Peek(producer);
+  return known == nullptr ? 0 : known->lease_nanos;
 }
 
 }  // namespace milepost::jobs

@@ -47,6 +47,7 @@ struct Input {
   // The first record of a stream. A producer sends again all that was not acked, lowest first, so whatever lies below
   // was acked once: before the log forgot the producer, or before a loss of power or a restored backup took it away.
   bool first_of_stream = false;
+  int64_t lease_nanos = 0;                // with first_of_stream: that of the stream; 0: the default
   absl::string_view idempotency_key;      // empty: none
   absl::string_view idempotency_content;  // digest of the call's events
   size_t index = 0;                       // the event's place in the call
@@ -68,6 +69,7 @@ class Fold {
   struct Producer {
     NumberMarks marks;
     bool released = false;
+    int64_t lease_nanos = 0;  // of its newest stream; 0: the default
   };
   // What a call with an idempotency key got; empty places were not reached yet.
   struct Call {
@@ -88,6 +90,8 @@ class Fold {
 
   // True if the producer released its lease and has published nothing since.
   bool Released(absl::string_view producer) const;
+  // How long the lease of its newest stream is; 0: the default, or it is not known.
+  int64_t LeaseNanos(absl::string_view producer) const;
 
   // What became of jobs since the last call. From here on those are left as they are: what comes makes new ones.
   JobChanges TakeChanges();

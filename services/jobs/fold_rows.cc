@@ -119,6 +119,7 @@ void Fold::Save(uint64_t seq, const std::function<void(std::string, std::string)
     SetUsed(used, producer.mutable_used());
     producer.set_mark(known.marks.mark());
     producer.set_released(known.released);
+    producer.set_lease_nanos(known.lease_nanos);
     for (const auto& [first, last] : known.marks.runs()) {
       auto* run = producer.add_runs();
       run->set_first(first);
@@ -156,7 +157,8 @@ absl::Status Fold::Loader::Add(absl::string_view key, absl::string_view value) {
       if (!row.ok()) return row.status();
       std::map<uint64_t, uint64_t> runs;
       for (const auto& run : row->runs()) runs.emplace(run.first(), run.last());
-      producers_.push_back({UsedOf(row->used()), name, {NumberMarks::Restore(row->mark(), std::move(runs)), row->released()}});
+      producers_.push_back({UsedOf(row->used()), name,
+                            {NumberMarks::Restore(row->mark(), std::move(runs)), row->released(), row->lease_nanos()}});
       return absl::OkStatus();
     }
     case kCall: {

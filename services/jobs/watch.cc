@@ -152,6 +152,11 @@ void Watch::Detach(const Job& job) {
   if (it->second.jobs.empty() && !it->second.connected) leases_.erase(it);
 }
 
+void Watch::OnKnown(const std::string& producer, int64_t lease_nanos) {
+  const auto it = leases_.find(producer);
+  if (it != leases_.end() && !it->second.known) it->second.nanos = std::max(kDefaultLeaseNanos, lease_nanos);
+}
+
 void Watch::OnConnected(const std::string& producer, int64_t lease_nanos, int64_t now) {
   Lease& lease = leases_[producer];
   lease.nanos = lease_nanos;

@@ -23,7 +23,7 @@
 namespace milepost::jobs {
 
 inline constexpr int64_t kSecond = 1'000'000'000;
-// A producer's lease if it did not say, and that of the producers that are waited for after a start.
+// A producer's lease if it did not say, and the least time to come back that a producer has after a start.
 inline constexpr int64_t kDefaultLeaseNanos = 30 * kSecond;
 // Due is called more often than this, and OnSlept so soon after either. A longer time was one in which the service did not
 // work: it does not count against anybody.
@@ -63,6 +63,10 @@ class Watch {
 
   // What became of jobs, in the log's order. Returns what is to be said at once.
   Words OnJobs(const JobChanges& changes, int64_t now);
+
+  // A producer of before this life of the service: it has its lease to come back in, from the time at which its first job
+  // was told. Nothing if none was.
+  void OnKnown(const std::string& producer, int64_t lease_nanos);
 
   // A producer's stream began, said something, ended (`clean`: by the producer's own word, which releases the lease).
   void OnConnected(const std::string& producer, int64_t lease_nanos, int64_t now);

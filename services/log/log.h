@@ -32,6 +32,7 @@ struct Record {
   std::string producer;    // empty: not from a numbered stream
   uint64_t number = 0;     // the producer's number, from 1; 0, without an event: it releases its lease
   bool first_of_stream = false;  // the producer will never send a lower number again
+  int64_t lease_nanos = 0;       // of the stream that it is the first of; 0: the default
   std::shared_ptr<const IdempotencyKey> idempotency;  // null: none; shared by the call's records
   size_t index = 0;        // place in the call
   size_t bytes = 0;        // of the encoded event; counts for the limit of what waits

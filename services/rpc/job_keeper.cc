@@ -22,9 +22,12 @@ void JobKeeper::Start(log::Log* log) {
   log_ = log;
   hub_->SetJobsListener([this](const jobs::JobChanges& changes) { OnJobs(changes); });
   for (const jobs::JobPtr& job : hub_->AllJobs()) {
-    if (job->producer.empty() || !hub_->Released(job->producer)) continue;
+    if (job->producer.empty()) continue;
+    const bool released = hub_->Released(job->producer);
+    const int64_t lease = hub_->LeaseNanos(job->producer);
     const std::lock_guard lock(mutex_);
-    watch_.OnDisconnected(job->producer, true, SteadyNanos());
+    watch_.OnKnown(job->producer, lease);
+    if (released) watch_.OnDisconnected(job->producer, true, SteadyNanos());
   }
 }
 

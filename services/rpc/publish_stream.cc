@@ -100,6 +100,7 @@ absl::Status PublishStreamReactor::HandleHello(const std::string& bytes) {
   if (absl::Status status = ValidateHello(hello); !status.ok()) return status;
   greeted_ = true;
   const int64_t lease = hello.has_lease() ? hello.lease().seconds() * jobs::kSecond + hello.lease().nanos() : jobs::kDefaultLeaseNanos;
+  if (lease != jobs::kDefaultLeaseNanos) lease_nanos_ = lease;
   if (const auto before = context_->keeper->Connect(hello.producer_id(), lease, shared_from_this())) {
     before->End(absl::AbortedError("producer_id: a newer stream of this producer took over"));
   }
@@ -175,6 +176,7 @@ void PublishStreamReactor::Append(const envelope::PublishStreamRequest::Batch& b
     record.producer = producer_;
     record.number = first + i;
     record.first_of_stream = !std::exchange(numbered_, true);
+    if (record.first_of_stream) record.lease_nanos = lease_nanos_;
     record.bytes = batch.events(i).size();
     bytes += record.bytes;
     auto event = ParseEvent(batch.events(i));

@@ -81,6 +81,7 @@ class PublishStreamReactor : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
   grpc::ByteBuffer read_;
   bool greeted_ = false;
   bool numbered_ = false;  // the stream had a first event
+  int64_t lease_nanos_ = 0;  // 0: the default
   std::atomic<int64_t> heard_at_{SteadyNanos()};
 
   // Owned by whoever has set busy_:

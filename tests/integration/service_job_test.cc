@@ -392,6 +392,10 @@ TEST(JobStoreTest, JobsRequestsAndReleasedLeasesOutliveTheService) {
     ASSERT_TRUE(released.Send(1, {Status("job:2", v1::JobStatus::RUNNING)}));
     released.WritesDone();
     ASSERT_TRUE(released.Finish().ok());
+    Producer patient(*stub);
+    ASSERT_TRUE(patient.Hello(std::string(32, 'c'), 90));
+    ASSERT_TRUE(patient.Send(1, {Status("job:3", v1::JobStatus::RUNNING)}));
+    ASSERT_TRUE(patient.WaitAcked(1));
     const auto jobs = v1::JobService::NewStub(service.NewChannel());
     grpc::ClientContext context;
     v1::ControlJobRequest ask;
@@ -408,6 +412,8 @@ TEST(JobStoreTest, JobsRequestsAndReleasedLeasesOutliveTheService) {
   EXPECT_EQ(service.hub().FindJob("job:1")->state.state(), JobState::RUNNING);
   EXPECT_TRUE(service.hub().Released(std::string(32, 'b')));
   EXPECT_FALSE(service.hub().Released(kId));
+  EXPECT_EQ(service.hub().LeaseNanos(kId), 0) << "the default";
+  EXPECT_EQ(service.hub().LeaseNanos(std::string(32, 'c')), 90'000'000'000);
   Producer worker(*stub, kId);
   ASSERT_THAT(worker.commands(), SizeIs(1));
   EXPECT_EQ(worker.commands()[0].request(), request);

@@ -33,6 +33,8 @@ struct Samples {
     entries["numbered"].origin = {.producer = "0123456789abcdef", .number = 300};
     entries["first"] = entries["event"];
     entries["first"].origin = {.producer = "0123456789abcdef", .number = 1, .first_of_stream = true};
+    entries["leased"] = entries["first"];
+    entries["leased"].origin.lease_nanos = 90'000'000'000;
     entries["idempotent"] = entries["event"];
     entries["idempotent"].origin = {.idempotency_key = "caller key", .idempotency_content = "digest", .index = 3};
     entries["conditional"] = entries["event"];
@@ -83,6 +85,7 @@ TEST(RecordCodecTest, ARecordIsReadBackAsItWas) {
     EXPECT_EQ(record->producer, std::string(entry.origin.producer));
     EXPECT_EQ(record->number, entry.origin.number);
     EXPECT_EQ(record->first_of_stream, entry.origin.first_of_stream);
+    EXPECT_EQ(record->lease_nanos, entry.origin.lease_nanos);
     EXPECT_EQ(record->idempotency_key, std::string(entry.origin.idempotency_key));
     EXPECT_EQ(record->idempotency_content, std::string(entry.origin.idempotency_content));
     EXPECT_EQ(record->index, entry.origin.index);

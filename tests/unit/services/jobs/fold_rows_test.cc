@@ -48,6 +48,7 @@ struct Source {
       input.producer = producer;
       input.number = random() % 60 + 1;
       input.first_of_stream = random() % 8 == 0;
+      if (input.first_of_stream) input.lease_nanos = random() % 3;
     } else if (random() % 2 == 0) {
       input.idempotency_key = key;
       input.idempotency_content = random() % 4 ? "same" : "other";
@@ -81,6 +82,7 @@ TEST(FoldRowsTest, AReloadedFoldGivesTheSameVerdictsFromThereOn) {
       ASSERT_EQ(got.seq, expected.seq);
       ASSERT_EQ(got.producer_mark, expected.producer_mark);
       ASSERT_EQ(other.resources, source.resources);
+      for (const char* producer : {"p0", "p1", "p2"}) ASSERT_EQ(reloaded->LeaseNanos(producer), kept.LeaseNanos(producer));
       if (random() % 20 == 0) {
         rows.SaveFrom(*reloaded, saved);
         saved = seq;

@@ -248,6 +248,25 @@ TEST_F(WatchTest, AfterAStartWorkersHaveALeaseToComeBackIn) {
   EXPECT_EQ(said_, 0);
 }
 
+TEST_F(WatchTest, AfterAStartALongLeaseIsKeptAndAShortOneIsNoHurry) {
+  for (const int64_t lease : {90 * kSecond, kSecond, int64_t{0}}) {
+    const int64_t wait = std::max(lease, kDefaultLeaseNanos);
+    SCOPED_TRACE(lease);
+    const std::string producer = "p" + std::to_string(lease), job = "job:" + std::to_string(lease);
+    Append(Status(JobState::RUNNING, job), producer);
+    watch_.OnKnown(producer, lease);
+    Pass(wait - kSecond);
+    EXPECT_EQ(Job(job)->state.state(), JobState::RUNNING);
+    Pass(kSecond);
+    EXPECT_EQ(Job(job)->state.state(), JobState::STALLED);
+    watch_.OnConnected(producer, kSecond, now_);
+    watch_.OnKnown(producer, lease);
+    Pass(kSecond, {producer});
+    Pass(kSecond);
+    EXPECT_EQ(Job(job)->state.state(), JobState::STALLED) << "a stream's own word holds";
+  }
+}
+
 TEST_F(WatchTest, AStallOutlivesAStartUntilTheWorkerIsBack) {
   watch_.OnConnected("p", kDefaultLeaseNanos, now_);
   Append(Status(JobState::RUNNING), "p");
