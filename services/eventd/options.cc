@@ -36,7 +36,7 @@ ABSL_FLAG(bool, accept_loss, false,
 ABSL_FLAG(bool, rebuild, false, "Make all views anew from the kept events at start, instead of from their checkpoint.");
 ABSL_FLAG(absl::Duration, drain, absl::Seconds(8),
           "How long calls under way may take after SIGTERM, 0s to 9s, before they are cancelled.");
-ABSL_FLAG(absl::Duration, pace, absl::ZeroDuration(),
+ABSL_FLAG(absl::Duration, pace, absl::Microseconds(200),
           "Least time between two writes on one reader's stream, 0s to 10ms. More means fewer and larger writes.");
 ABSL_FLAG(std::string, log_format, "text", "Lines of the log on standard error: text or json.");
 

@@ -25,7 +25,7 @@ struct Options {
   bool accept_loss = false;                     // start even if acknowledged records are missing
   bool rebuild = false;                         // make all views from the kept records
   std::chrono::milliseconds drain{8000};        // how long calls under way may take when stopping
-  std::chrono::microseconds pace{0};            // least time between two writes on one reader's stream
+  std::chrono::microseconds pace{200};          // least time between two writes on one reader's stream
   bool json_log = false;                        // log lines as JSON
   std::function<int64_t()> clock;               // nanoseconds since the Unix epoch, for tests; empty: the machine's
 };

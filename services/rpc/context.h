@@ -33,8 +33,8 @@ struct Context {
   std::function<int64_t()> clock;  // nanoseconds since the Unix epoch
   uint32_t credit = kDefaultCredit;
   ReadPool* read_pool = nullptr;        // null: the history is in memory, and is read on the spot
-  Pacer* pacer = nullptr;               // null: every wake writes at once
-  std::chrono::microseconds pace{0};    // least time between two writes on one reader's stream
+  Pacer* pacer = nullptr;
+  std::chrono::microseconds pace{0};    // least time between two writes on one reader's stream; 0: none
 };
 
 }  // namespace milepost::rpc

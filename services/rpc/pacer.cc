@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace milepost::rpc {
+namespace {
+
+// Ticks without anything to hold until the thread sleeps: waking it up costs more than some ticks.
+constexpr int kQuietTicks = 10;
+
+}  // namespace
 
 Pacer::Pacer() : thread_([this] { Run(); }) {}
 
@@ -17,32 +23,46 @@ Pacer::~Pacer() {
   thread_.join();
 }
 
-void Pacer::Schedule(Clock::time_point due, std::function<void()> wake) {
-  bool first = false;
+void Pacer::Schedule(Clock::time_point due, std::function<void()> write) {
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    first = items_.empty();
-    items_.push_back({due, std::move(wake)});
+    held_.emplace(due, std::move(write));
+    holds_.store(true, std::memory_order_relaxed);
+    wake = std::exchange(asleep_, false);
   }
-  if (first) changed_.notify_one();  // otherwise the thread sleeps until an earlier one
+  if (wake) changed_.notify_one();
+}
+
+void Pacer::RunDue(Clock::time_point now) {
+  if (!holds_.load(std::memory_order_relaxed)) return;
+  std::function<void()> write;
+  while (TakeDue(now, &write)) write();
+}
+
+bool Pacer::TakeDue(Clock::time_point now, std::function<void()>* write) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_ || held_.empty() || now < held_.begin()->first) return false;
+  *write = std::move(held_.begin()->second);
+  held_.erase(held_.begin());
+  holds_.store(!held_.empty(), std::memory_order_relaxed);
+  return true;
 }
 
 void Pacer::Run() {
-  prctl(PR_SET_TIMERSLACK, 1000);  // ns; the usual 50 µs are much beside a delay of 200 µs
+  prctl(PR_SET_TIMERSLACK, 1000);  // ns; the usual 50 µs are much beside a tick
   std::unique_lock lock(mutex_);
+  int quiet = 0;
   while (!stopping_) {
-    if (items_.empty()) {
-      changed_.wait(lock);
-      continue;
+    quiet = held_.empty() ? quiet + 1 : 0;
+    if (quiet > kQuietTicks) {
+      asleep_ = true;
+      changed_.wait(lock, [this] { return !asleep_ || stopping_; });
+      quiet = 0;
     }
-    if (Clock::now() < items_.front().due) {
-      changed_.wait_until(lock, items_.front().due);
-      continue;
-    }
-    const std::function<void()> wake = std::move(items_.front().wake);
-    items_.pop_front();
+    changed_.wait_for(lock, kTick, [this] { return stopping_; });
     lock.unlock();
-    wake();
+    RunDue(Clock::now() - kGrace);
     lock.lock();
   }
 }

@@ -224,6 +224,7 @@ void PublishStreamReactor::OnAppended(const std::vector<v1::PublishStreamRespons
     reply_due_ = reply_due_ || taken;
   }
   Pump();
+  context_->pacer->RunDue();  // readers take this event along
 }
 
 void PublishStreamReactor::Reject(uint64_t number, const absl::Status& status) {

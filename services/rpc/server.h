@@ -59,7 +59,7 @@ class Server {
   hub::Hub* const hub_;
   JobKeeper* const keeper_;
   Streams streams_;
-  std::unique_ptr<Pacer> pacer_;
+  Pacer pacer_;
   std::unique_ptr<ReadPool> read_pool_;
   const Context context_;
   EventServiceImpl event_service_;

@@ -113,19 +113,15 @@ bool SubscribeReactor::FillWrite() {
 // A stream that was written to a moment ago is written to again when its time has come: a burst costs few writes,
 // and an event after a quiet time is not held back.
 void SubscribeReactor::Wake() {
-  if (context_->pacer != nullptr) {
-    Pacer::Clock::time_point due;
-    {
-      const std::lock_guard lock(mutex_);
-      due = next_write_;
-    }
-    if (Pacer::Clock::now() < due) {
-      return context_->pacer->Schedule(due, [weak = weak_from_this()] {
-        if (const auto reactor = weak.lock()) reactor->Pump();
-      });
-    }
+  Pacer::Clock::time_point due;
+  {
+    const std::lock_guard lock(mutex_);
+    due = next_write_;
   }
-  Pump();
+  if (Pacer::Clock::now() >= due) return Pump();
+  context_->pacer->Schedule(due, [weak = weak_from_this()] {
+    if (const auto reactor = weak.lock()) reactor->Pump();
+  });
 }
 
 void SubscribeReactor::Pump() {
