@@ -28,7 +28,7 @@ absl::StatusOr<Response> Ask(std::chrono::milliseconds patience, const Call& cal
     if (status.ok()) return response;
     const auto pause = backoff.Next();
     if (!MayComeBack(status) || std::chrono::steady_clock::now() + pause >= until) return status;
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(pause);  // paces the calls: nothing tells when the service has room again
   }
 }
 

@@ -68,7 +68,7 @@ class Subscriber(threading.Thread):
     def __init__(self, service, name, resources, writer):
         super().__init__(daemon=True)
         self._service, self.name_, self.resources, self._writer = service, name, resources, writer
-        self._cursor, self._connects, self._closing, self._call = "", 0, False, None
+        self._cursor, self._connects, self._closing, self._call = "", 0, threading.Event(), None
         self.count, self.on_air = 0, False
         self.failure = None
         self.start()
@@ -82,9 +82,9 @@ class Subscriber(threading.Thread):
     def run(self):
         try:
             with self._service.channel() as channel:
-                while not self._closing:
+                while not self._closing.is_set():
                     self._run_stream(channel)
-                    time.sleep(RETRY_SECONDS)
+                    self._closing.wait(RETRY_SECONDS)
         except BaseException as error:
             self.failure = error
 
@@ -123,7 +123,7 @@ class Subscriber(threading.Thread):
             self._put("beat", id=self._cursor)
 
     def close(self):
-        self._closing = True
+        self._closing.set()
         if self._call:
             self._call.cancel()
         self.join(patience(10))
