@@ -73,7 +73,7 @@ Edge::Impl::Impl(const Options& given) : options(given) {
     accepting.push_back({&state->loop.context(), &state->router});
     loops.push_back(std::move(state));
   }
-  listener = std::make_unique<http::Listener>(std::move(accepting), http::Limits{});
+  listener = std::make_unique<http::Listener>(std::move(accepting), http::Limits{}, options.cors);
 }
 
 bool Edge::Impl::Ready() const {

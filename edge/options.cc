@@ -22,6 +22,9 @@ ABSL_FLAG(absl::Duration, drain_window, absl::Seconds(2),
 ABSL_FLAG(int64_t, feed_memory_mib, 32,
           "Recent events that each event loop keeps ready for readers that are behind, in MiB, 1 to 16384. Readers "
           "further back read from eventd.");
+ABSL_FLAG(std::string, cors_origins, "",
+          "Origins whose pages may use this edge although they come from elsewhere, with commas, for example "
+          "https://app.example,http://localhost:3000; * for all. Empty: only the edge's own page.");
 ABSL_FLAG(std::string, log_format, "text", "Logs on standard error, one line an event: text or json.");
 
 namespace milepost::edge {
@@ -79,6 +82,10 @@ absl::StatusOr<Options> OptionsFromFlags() {
   const int64_t mib = absl::GetFlag(FLAGS_feed_memory_mib);
   if (mib < 1 || mib > 16384) return Bad("feed_memory_mib", absl::StrCat(mib), "must be 1 to 16384");
   options.feed_memory_bytes = static_cast<size_t>(mib) << 20;
+  const std::string origins = absl::GetFlag(FLAGS_cors_origins);
+  auto cors = http::Cors::Parse(origins);
+  if (!cors.ok()) return Bad("cors_origins", origins, cors.status().message());
+  options.cors = *std::move(cors);
   const std::string log_format = absl::GetFlag(FLAGS_log_format);
   if (log_format != "text" && log_format != "json") return Bad("log_format", log_format, "must be text or json");
   options.json_log = log_format == "json";

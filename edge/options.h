@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "edge/http/cors.h"
 
 namespace milepost::edge {
 
@@ -20,6 +21,7 @@ struct Options {
   absl::Duration stall;         // 1 s to 1 h
   absl::Duration drain_window;  // 0 to 8 s
   size_t feed_memory_bytes = 0; // of each loop; 1 MiB to 16 GiB
+  http::Cors cors;              // pages of other origins that may use the edge; none unless told
   bool json_log = false;
 };
 

@@ -126,11 +126,14 @@ void Connection::Handle() {
   state_ = State::kHandling;
   deadline_ = Clock::time_point::max();
   Request request = reader_.TakeRequest();
+  const std::string allowed = front_->cors.Allow(request.Header("Origin").value_or(""));
+  extra_ = front_->cors.Fields(allowed);
   if (shed_) {
     absl::InsecureBitGen random;
     return Answer(Shed(IsStream(request), absl::Uniform(absl::IntervalClosed, random, kShedRetryMin, kShedRetryMax)), false);
   }
-  router_.Handle(std::move(request), Responder(shared_from_this(), reader_.head_only()));
+  const bool preflight = !allowed.empty() && request.Header("Access-Control-Request-Method").has_value();
+  router_.Handle(std::move(request), Responder(shared_from_this(), reader_.head_only(), extra_, preflight));
 }
 
 // ---- what the Responder asks for
@@ -187,6 +190,7 @@ void Connection::Answer(Response response, bool keep_alive) {
   gone_ = nullptr;
   state_ = State::kWriting;
   keep_alive_ = keep_alive;
+  for (auto& field : std::exchange(extra_, {})) response.headers.push_back(std::move(field));
   head_ = FormatHead(response, keep_alive, reader_.http10(), absl::Now());
   body_ = reader_.head_only() || IsBodiless(response.status) ? std::string() : std::move(response.body);
   written_ = 0;

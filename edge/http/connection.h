@@ -11,6 +11,7 @@
 
 #include "edge/http/body_budget.h"
 #include "edge/http/connection_slot.h"
+#include "edge/http/cors.h"
 #include "edge/http/limits.h"
 #include "edge/http/request_reader.h"
 #include "edge/http/responder.h"
@@ -21,9 +22,10 @@ namespace milepost::edge::http {
 
 // What all connections of a listener share. Any thread.
 struct Front {
-  explicit Front(const Limits& limits) : limits(limits), bodies(limits.total_body_bytes) {}
+  Front(const Limits& limits, Cors cors) : limits(limits), cors(std::move(cors)), bodies(limits.total_body_bytes) {}
 
   const Limits limits;
+  const Cors cors;
   BodyBudget bodies;
   std::shared_ptr<std::atomic<size_t>> open = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<bool> stopping = false;
@@ -91,7 +93,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
 
   RequestReader reader_;
   std::function<void()> gone_;
-  std::string head_;  // of the answer
+  HeaderFields extra_;  // that go with the answer to the request at hand
+  std::string head_;    // of the answer
   std::string body_;
   size_t written_ = 0;    // bytes of both
   size_t discarded_ = 0;  // bytes read while lingering

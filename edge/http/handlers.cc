@@ -38,8 +38,8 @@ void OpenStream(const HandlerContext& context, sse::StreamRequest request, Respo
   }
   Socket socket = responder.TakeSocket();
   ConnectionSlot slot = responder.TakeSlot();
-  StreamConnection::Start(context.streams, std::move(socket), std::move(slot), std::move(request),
-                          std::move(follow_job));
+  StreamConnection::Start(context.streams, std::move(socket), std::move(slot), std::move(request), std::move(follow_job),
+                          responder.extra());
 }
 
 void HandleEvents(const HandlerContext& context, const Request& request, Responder responder) {

@@ -83,9 +83,9 @@ absl::Status OpenError(absl::string_view where, const Error& error) {
 
 // Lives on the first loop; what other threads call (Stop, the counts) is posted or atomic.
 struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
-  Impl(std::vector<Loop> loops, const Limits& limits)
+  Impl(std::vector<Loop> loops, const Limits& limits, Cors cors)
       : loops(std::move(loops)),
-        front(std::make_shared<Front>(limits)),
+        front(std::make_shared<Front>(limits, std::move(cors))),
         acceptor(this->loops.front().context->get_executor()),
         pause(this->loops.front().context->get_executor()) {}
 
@@ -153,8 +153,8 @@ void Listener::Impl::Pause(const Error& error) {
   });
 }
 
-Listener::Listener(std::vector<Loop> loops, const Limits& limits)
-    : impl_(std::make_shared<Impl>(std::move(loops), limits)) {}
+Listener::Listener(std::vector<Loop> loops, const Limits& limits, Cors cors)
+    : impl_(std::make_shared<Impl>(std::move(loops), limits, std::move(cors))) {}
 
 Listener::~Listener() { Stop(); }
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "edge/http/cors.h"
 #include "edge/http/limits.h"
 #include "edge/http/router.h"
 
@@ -27,7 +28,7 @@ struct Loop {
 // context is run by one thread. All methods but Stop and the counts: one thread, before the loops run.
 class Listener {
  public:
-  Listener(std::vector<Loop> loops, const Limits& limits);
+  Listener(std::vector<Loop> loops, const Limits& limits, Cors cors = {});
   ~Listener();  // as Stop
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

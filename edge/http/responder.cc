@@ -6,7 +6,9 @@ namespace milepost::edge::http {
 
 Responder& Responder::operator=(Responder&& other) noexcept {
   std::swap(sink_, other.sink_);
+  std::swap(extra_, other.extra_);
   std::swap(head_only_, other.head_only_);
+  std::swap(preflight_, other.preflight_);
   std::swap(answered_, other.answered_);
   return *this;
 }

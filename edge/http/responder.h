@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "edge/http/connection_slot.h"
+#include "edge/http/cors.h"
 #include "edge/http/response.h"
 #include "edge/http/socket.h"
 
@@ -29,7 +30,9 @@ class ResponseSink {
 // exists) answers 500. All is safe, and does nothing, if the client has vanished meanwhile.
 class Responder {
  public:
-  Responder(std::shared_ptr<ResponseSink> sink, bool head_only) : sink_(std::move(sink)), head_only_(head_only) {}
+  // `extra`: header fields that go with the answer, whatever it is. They are the sink's business, but a stream's: it takes them.
+  Responder(std::shared_ptr<ResponseSink> sink, bool head_only, HeaderFields extra = {}, bool preflight = false)
+      : sink_(std::move(sink)), extra_(std::move(extra)), head_only_(head_only), preflight_(preflight) {}
   Responder(Responder&&) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
@@ -48,6 +51,10 @@ class Responder {
 
   // True for HEAD: a stream answers with its header only.
   bool head_only() const { return head_only_; }
+  // Fields for the header of a stream, beside its own.
+  const HeaderFields& extra() const { return extra_; }
+  // True if the answer to OPTIONS goes to a browser that asks for another origin's page, and may have what it asks for.
+  bool preflight() const { return preflight_; }
 
   // Calls back at most once, on the loop's thread, if the client closes before the answer, so that a long
   // wait can end. An answer given then is still sent: the client may have closed only its sending side. Not
@@ -57,7 +64,9 @@ class Responder {
 
  private:
   std::shared_ptr<ResponseSink> sink_;  // shared with the operations that are pending on the connection
+  HeaderFields extra_;
   bool head_only_;
+  bool preflight_;
   bool answered_ = false;
 };
 

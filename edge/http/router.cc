@@ -107,8 +107,13 @@ void Router::Handle(Request request, Responder responder) const {
     return responder.Respond(
         Problem(404, ReasonPhrase(404), absl::StrCat("path ", contract::Quoted(request.path), " is unknown")));
   }
-  // What a preflight of another origin is to be answered belongs here too.
-  if (method == "OPTIONS") return responder.Respond({204, {{"Allow", allow}}, ""});
+  if (method == "OPTIONS") {
+    Response response{204, {{"Allow", allow}}, ""};
+    if (responder.preflight()) {
+      for (auto& field : Cors::PreflightFields(allow)) response.headers.push_back(std::move(field));
+    }
+    return responder.Respond(std::move(response));
+  }
   responder.Respond(WithAllow(
       Problem(405, ReasonPhrase(405), absl::StrCat("method ", method, " is not possible here: use ", allow)), allow));
 }

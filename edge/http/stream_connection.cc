@@ -29,10 +29,10 @@ void SetUserTimeout(Socket& socket, absl::Duration timeout) {
 }  // namespace
 
 void StreamConnection::Start(Streams& streams, Socket socket, ConnectionSlot slot, sse::StreamRequest request,
-                             std::string follow_job) {
+                             std::string follow_job, HeaderFields extra) {
   if (!socket.is_open()) return;  // the client has vanished meanwhile
   auto stream = std::make_shared<StreamConnection>(streams, std::move(socket), std::move(slot), std::move(request),
-                                                   std::move(follow_job));
+                                                   std::move(follow_job), std::move(extra));
   stream->session_.Start();
   streams.source().FeedsChanged();
   stream->WaitReadable();
@@ -42,14 +42,15 @@ void StreamConnection::Start(Streams& streams, Socket socket, ConnectionSlot slo
 }
 
 StreamConnection::StreamConnection(Streams& streams, Socket socket, ConnectionSlot slot, sse::StreamRequest request,
-                                   std::string follow_job)
+                                   std::string follow_job, HeaderFields extra)
     : streams_(streams),
       socket_(std::move(socket)),
       slot_(std::move(slot)),
       session_(std::move(request),
                {.retry_ms = streams.RetryMs(),
                 .heartbeat = streams.options().heartbeat,
-                .follow_job = std::move(follow_job)},
+                .follow_job = std::move(follow_job),
+                .extra_head = std::move(extra)},
                streams.table(), [this](bool events) { OnWake(events); }),
       last_write_ms_(streams.now_ms()) {
   error_code ignored;

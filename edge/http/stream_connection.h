@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "edge/http/connection_slot.h"
+#include "edge/http/cors.h"
 #include "edge/http/socket.h"
 #include "edge/http/streams.h"
 #include "edge/sse/session.h"
@@ -15,12 +16,12 @@ namespace milepost::edge::http {
 // Used on the loop's thread only.
 class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
  public:
-  // Takes the socket over and begins to send. `follow_job` as in SessionOptions.
+  // Takes the socket over and begins to send. `follow_job` and `extra` (its extra_head) as in SessionOptions.
   static void Start(Streams& streams, Socket socket, ConnectionSlot slot, sse::StreamRequest request,
-                    std::string follow_job);
+                    std::string follow_job, HeaderFields extra);
 
   StreamConnection(Streams& streams, Socket socket, ConnectionSlot slot, sse::StreamRequest request,
-                   std::string follow_job);
+                   std::string follow_job, HeaderFields extra);
   ~StreamConnection();
 
   // The rest is called by Streams.

@@ -21,7 +21,7 @@ Session::Session(StreamRequest request, SessionOptions options, feed::FeedTable&
       names_(request_->names),
       latest_progress_(request_->latest_progress),
       event_heartbeat_(request_->event_heartbeat) {
-  outbox_.Append(absl::StrCat(ResponseHead(), RetryFrame(options.retry_ms)));
+  outbox_.Append(absl::StrCat(ResponseHead(options.extra_head), RetryFrame(options.retry_ms)));
 }
 
 void Session::Start() {

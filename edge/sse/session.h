@@ -42,6 +42,8 @@ struct SessionOptions {
   absl::Duration heartbeat = absl::Seconds(10);
   // Not empty: the stream ends with this job.
   std::string follow_job;
+  // Further fields of the answer's header.
+  std::vector<std::pair<std::string, std::string>> extra_head;
   uint32_t max_waiting_snapshots = kMaxWaitingSnapshots;
 };
 

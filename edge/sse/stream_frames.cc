@@ -70,14 +70,17 @@ std::string DurationJson(absl::Duration duration) {
 
 }  // namespace
 
-absl::string_view ResponseHead() {
-  return "HTTP/1.1 200 OK\r\n"
-         "Content-Type: text/event-stream\r\n"
-         "Cache-Control: no-store\r\n"
-         "X-Accel-Buffering: no\r\n"
-         "X-Content-Type-Options: nosniff\r\n"
-         "Connection: close\r\n"
-         "Transfer-Encoding: chunked\r\n\r\n";
+std::string ResponseHead(const std::vector<std::pair<std::string, std::string>>& extra) {
+  std::string head =
+      "HTTP/1.1 200 OK\r\n"
+      "Content-Type: text/event-stream\r\n"
+      "Cache-Control: no-store\r\n"
+      "X-Accel-Buffering: no\r\n"
+      "X-Content-Type-Options: nosniff\r\n"
+      "Connection: close\r\n"
+      "Transfer-Encoding: chunked\r\n";
+  for (const auto& [name, value] : extra) absl::StrAppend(&head, name, ": ", value, "\r\n");
+  return head + "\r\n";
 }
 
 std::string RetryFrame(uint32_t retry_ms) { return feed::Chunk(absl::StrCat("retry: ", retry_ms, "\n\n")); }

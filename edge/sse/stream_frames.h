@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -15,8 +16,8 @@
 
 namespace milepost::edge::sse {
 
-// Status line and header of a stream's response. Not a chunk.
-absl::string_view ResponseHead();
+// Status line and header of a stream's response, with `extra` fields, whose values hold no line end. Not a chunk.
+std::string ResponseHead(const std::vector<std::pair<std::string, std::string>>& extra = {});
 
 // Why a stream ends, as told in `goodbye`.
 enum class Goodbye { kDraining, kTokenExpired, kRevoked, kShed, kEnded };
