@@ -18,7 +18,7 @@ export function matches(job, { kind, state, query }) {
   if (wanted === "ACTIVE" ? hasEnded(job) : wanted === "ENDED" ? !hasEnded(job) : wanted && job.state !== wanted) return false;
   const needle = query?.trim().toLowerCase();
   if (!needle) return true;
-  const texts = [job.title, job.message, ...Object.values(job.labels ?? {})];
+  const texts = [job.job, job.title, job.message, ...Object.values(job.labels ?? {})];
   return texts.some((text) => text?.toLowerCase().includes(needle));
 }
 

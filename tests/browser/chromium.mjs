@@ -22,7 +22,9 @@ export class Browser {
     mkdirSync(kPictures, { recursive: true });
     const browser = new Browser();
     browser.profile = mkdtempSync(path.join(os.tmpdir(), "milepost-browser-"));
-    browser.context = await chromium.launchPersistentContext(browser.profile, { executablePath: kChromium, headless: true, args: kFlags });
+    browser.context = await chromium.launchPersistentContext(browser.profile, {
+      executablePath: kChromium, headless: true, args: kFlags, locale: "en-GB", timezoneId: "UTC",
+    });
     browser.context.setDefaultTimeout(kDeadlineMs);
     return browser;
   }

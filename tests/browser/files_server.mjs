@@ -1,4 +1,6 @@
-// Serves the elements and the page of all states, with the policy that the edge sends.
+// Serves the dashboard, the elements and the page of all states as files, with the policy that the edge sends.
+//
+// In place of the edge's routes there are answers by hand: `routes` is by path. So a page can be seen at a fixed moment.
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -15,6 +17,9 @@ export const kPolicy = [...readFileSync(path.join(kRoot, "edge/web/assets.h"), "
   .match(/kContentSecurityPolicy =\s*([^;]|;(?! *\n))*?";\n/)[0].matchAll(/"([^"\n]*)"/g)].map(([, text]) => text).join("");
 
 export class FilesServer {
+  /** By path: (request, response) => void. */
+  routes = new Map();
+
   static async start() {
     const server = new FilesServer();
     server.http = createServer((request, response) => void server.#answer(request, response));
@@ -33,9 +38,9 @@ export class FilesServer {
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.origin);
     if (pathname === "/favicon.ico") return void response.writeHead(204).end();
-    const file = pathname.startsWith("/gallery/")
-      ? path.join(kHere, pathname.slice("/gallery/".length))
-      : path.join(kRoot, "clients/web", pathname);
+    const route = this.routes.get(pathname);
+    if (route) return void route(request, response);
+    const file = this.#fileOf(pathname);
     try {
       const body = await readFile(file);
       response.writeHead(200, { "Content-Type": kTypes[path.extname(file)] ?? "application/octet-stream", "Content-Security-Policy": kPolicy });
@@ -44,5 +49,11 @@ export class FilesServer {
       response.writeHead(404, { "Content-Type": "text/plain" });
       response.end();
     }
+  }
+
+  #fileOf(pathname) {
+    if (pathname.startsWith("/gallery/")) return path.join(kHere, pathname.slice("/gallery/".length));
+    if (pathname.startsWith("/clients/web/")) return path.join(kRoot, pathname);
+    return path.join(kRoot, "edge/web", pathname === "/" ? "index.html" : pathname);
   }
 }

@@ -1,5 +1,5 @@
 // The page of all states. What is shown is chosen by the address: ?show=jobs&count=500 for a list, else cards.
-import { useClient } from "/elements.js";
+import { useClient } from "/clients/web/elements.js";
 import { FakeClient } from "/gallery/fake_client.js";
 import { kStates, manyJobs } from "/gallery/gallery_states.js";
 

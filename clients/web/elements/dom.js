@@ -54,6 +54,7 @@ const kSvg = "http://www.w3.org/2000/svg";
 /** @type {Record<string, string>} */
 const kStrokes = {
   unknown: "M5 8h.01M8 8h.01M11 8h.01",
+  info: "M8 7.4v3.8M8 4.8h.01",
   queued: "M8 4.6V8l2.2 1.6",
   running: "M6.6 5.2 10.8 8l-4.2 2.8z",
   waiting: "M6.2 6.3a1.8 1.8 0 1 1 2.6 1.6c-.6.3-.8.6-.8 1.2M8 11.2h.01",

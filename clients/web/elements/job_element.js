@@ -115,6 +115,8 @@ export class MilepostJob extends MilepostElement {
     const without = (this.getAttribute("without") ?? "").split(" ");
     view.steps.update(without.includes("steps") ? null : state);
     view.artifacts.update(state?.artifacts ?? [], this.getAttribute("previews") ?? "all");
+    showText(view.result, state?.output ? JSON.stringify(state.output, null, 2).slice(0, kMaxResultChars) : "");
+    view.result.setAttribute("aria-label", `${title}, the result`);
     this.#drawOutput(without.includes("output") ? null : state, title);
     view.controls.update(this.#store, state, title, view.root);
     this.tick();
@@ -174,9 +176,7 @@ export class MilepostJob extends MilepostElement {
    * @param {string} title
    */
   #drawOutput(state, title) {
-    const { result, output } = this.view;
-    showText(result, state?.output ? JSON.stringify(state.output, null, 2).slice(0, kMaxResultChars) : "");
-    result.setAttribute("aria-label", `${title}, the result`);
+    const { output } = this.view;
     const lines = state?.outputTail ?? [];
     setText(output.lines, lines.join("\n"));
     output.lines.setAttribute("aria-label", `${title}, output`);

@@ -36,6 +36,7 @@ export class MilepostJobs extends MilepostElement {
   #spare = [];
   #current = ""; // The job whose row takes the keyboard's focus.
   #told = "";
+  #searched = false; // Older jobs that fit the filter were asked for.
   #resized = new ResizeObserver(() => this.changed());
 
   constructor() {
@@ -54,7 +55,7 @@ export class MilepostJobs extends MilepostElement {
     this.more = element("button", "more", root);
     this.more.type = "button";
     this.more.textContent = "Older jobs";
-    this.more.addEventListener("click", () => void this.#list?.loadMore());
+    this.more.addEventListener("click", () => this.#loadMore());
   }
 
   connectedCallback() {
@@ -78,6 +79,7 @@ export class MilepostJobs extends MilepostElement {
       const value = this.getAttribute(name);
       if (value) filter[name] = value;
     }
+    this.#searched = Object.keys(filter).length === 1;
     this.#list = client.jobs(filter);
     this.hold(this.#list.subscribe(() => this.changed()));
     const scrolled = () => this.changed();
@@ -96,11 +98,19 @@ export class MilepostJobs extends MilepostElement {
     this.list.hidden = jobs.length === 0;
     this.list.setAttribute("aria-label", this.getAttribute("label") ?? "Jobs");
     this.#place();
+    // What the filter asks for may lie beyond the jobs that came by themselves.
+    if (more && !loading && !this.#searched) this.#loadMore();
     const told = JSON.stringify([jobs.length, counts, more, loading]);
     if (told === this.#told) return;
     this.#told = told;
     const detail = { count: jobs.length, counts, more: Boolean(more), loading: Boolean(loading) };
     this.dispatchEvent(new CustomEvent("milepost-list", { detail, bubbles: true, composed: true }));
+  }
+
+  #loadMore() {
+    this.#searched = true;
+    // What went wrong is told by the connection's state; the button is still there.
+    Promise.resolve(this.#list?.loadMore()).catch(() => {});
   }
 
   tick() {

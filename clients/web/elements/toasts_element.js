@@ -14,7 +14,7 @@ const kGoneAfterMs = 4000;
 const kMaxShown = 4; // More would hide the page; the oldest goes, those that stay last.
 
 /** @type {Record<string, string>} */
-const kIcons = { info: "unknown", good: "completed", warn: "stalled", bad: "failed" };
+const kIcons = { info: "info", good: "completed", warn: "stalled", bad: "failed" };
 
 /**
  * Attributes: `resource`, whose jobs to tell of, a name or a pattern; without it, of all that the client hears of;
@@ -89,7 +89,7 @@ export class MilepostToasts extends MilepostElement {
     node.dataset.tone = toast.tone;
     node.dataset.job = toast.job;
     if (toast.stays) node.dataset.stays = "";
-    setIcon(node.appendChild(newIcon()), kIcons[toast.tone] ?? "unknown");
+    setIcon(node.appendChild(newIcon()), kIcons[toast.tone] ?? "info");
     const body = element("div", "body", node);
     if (toast.label) element("p", "label", body).textContent = toast.label;
     const href = this.getAttribute("href")?.replaceAll("{job}", encodeURIComponent(toast.job).replaceAll("%3A", ":"));

@@ -2,7 +2,7 @@
 import { newSheet } from "./dom.js";
 
 export const toastsSheet = newSheet(`
-:host { position: fixed; inset: auto 16px 16px auto; z-index: 10; width: min(360px, calc(100vw - 32px)); pointer-events: none; }
+:host { position: fixed; inset: auto 16px 16px auto; z-index: 10; width: min(360px, calc(100% - 32px)); pointer-events: none; }
 :host([hidden]) { display: none; }
 
 .toasts, .region { display: grid; gap: 8px; }
@@ -10,6 +10,7 @@ export const toastsSheet = newSheet(`
   pointer-events: auto;
   display: grid;
   grid-template-columns: 16px minmax(0, 1fr) 24px;
+  align-items: start;
   gap: 0 12px;
   padding: 12px 12px 12px 16px;
   border: 1px solid var(--line);

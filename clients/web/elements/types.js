@@ -1,53 +1,9 @@
 // What the elements take from a client, and what they know of a job. Types only.
 
-/**
- * A job as protobuf's JSON writes it (milepost.v1.JobState); what is absent is unknown.
- * @typedef {object} JobState
- * @property {string} job
- * @property {string} [kind]
- * @property {string} [state]
- * @property {string} [title]
- * @property {string} [message]
- * @property {number} [attempt]
- * @property {number} [overall] 0 to 1
- * @property {string} [eta] a Duration, "41s", counted from updateTime; so are the next two
- * @property {string} [etaP90]
- * @property {string} [startEta]
- * @property {number} [queuePosition]
- * @property {string} [step]
- * @property {StepState[]} [steps]
- * @property {Notice} [notice]
- * @property {number} [warnings]
- * @property {Artifact[]} [artifacts]
- * @property {Record<string, unknown>} [output]
- * @property {string[]} [outputTail]
- * @property {{code?: string, message?: string, retryable?: boolean}} [error]
- * @property {boolean} [skipped]
- * @property {Record<string, string>} [labels]
- * @property {string[]} [resources]
- * @property {string} [stalledReason]
- * @property {string} [deadline]
- * @property {string} [createTime]
- * @property {string} [startTime]
- * @property {string} [progressTime]
- * @property {string} [endTime]
- * @property {string} [updateTime]
- * @property {string} [cursor]
- */
-
-/**
- * @typedef {object} StepState
- * @property {string} id
- * @property {string} [title]
- * @property {number} [weight]
- * @property {string} [parent]
- * @property {string} [state]
- * @property {number} [fraction] 0 to 1
- * @property {string} [message]
- */
-
-/** @typedef {{severity?: string, code?: string, text?: string, content?: Record<string, unknown>}} Notice */
-/** @typedef {{name?: string, uri?: string, mediaType?: string, sizeBytes?: string}} Artifact */
+/** @typedef {import("../types.js").JobState} JobState */
+/** @typedef {import("../types.js").StepState} StepState */
+/** @typedef {import("../types.js").Notice} Notice */
+/** @typedef {import("../types.js").Artifact} Artifact */
 
 /**
  * The newest request to a job's worker; `problem` is why it could not even be asked.

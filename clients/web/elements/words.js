@@ -177,9 +177,8 @@ export function moved(state, now) {
  * @param {JobState | null} state
  */
 export function lookOf(state) {
-  if (!state?.state || state.state === "STATE_UNSPECIFIED") return "unknown";
-  if (state.state === "COMPLETED" && state.skipped) return "skipped";
-  return state.state.toLowerCase();
+  if (!state?.state) return "unknown";
+  return state.state === "COMPLETED" && state.skipped ? "skipped" : state.state.toLowerCase();
 }
 
 /** @type {Record<string, string>} */
