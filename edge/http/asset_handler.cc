@@ -38,6 +38,7 @@ void AddAssetRoutes(Router& router) {
   const auto serve = [](Request request, Responder responder) { Serve(request, std::move(responder)); };
   router.Add("GET", "/", serve);
   router.Add("GET", "/{file}", serve);
+  router.Add("GET", "/milepost/{file}", serve);
   router.Add("GET", "/clients/web/{file}", serve);
   router.Add("GET", "/clients/web/{folder}/{file}", serve);
 }

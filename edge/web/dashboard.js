@@ -1,194 +1,112 @@
-// The dashboard: every job whose name begins with "job:", live. A snapshot first, then what happens.
+// The dashboard: all jobs or those of a resource, and a page for each of them, live.
 //
-// This is the page as a whole: the list and its filter, the stream, the requests. What a job is: job_state.js; which
-// jobs are known: job_table.js; how one is shown: job_card.js, in the words of job_words.js.
-import { JobCard, setText } from "./job_card.js";
-import { hasEnded } from "../../clients/web/job_state.js";
-import { openStream } from "./job_stream.js";
-import { JobTable } from "./job_table.js";
-import { matches } from "./job_words.js";
+// This is the page as a whole: which of its parts is shown, and what they are given. The address says what is shown
+// (route.js); the elements of clients/web show it.
+import { useClient } from "../../clients/web/elements.js";
+import { connect } from "../../clients/web/milepost.js";
+import { ConnectionView } from "./connection_view.js";
+import { FilterView } from "./filter_view.js";
+import { JobPage } from "./job_page.js";
+import { Meter } from "./meters.js";
+import { kAllJobs, listHash, parseRoute } from "./route.js";
 
-const kResources = "job:*";
-const kPageSize = 50; // Older jobs that are fetched at once.
-const kSearchAfterMs = 300; // When nobody has typed for so long.
+/** @typedef {import("./route.js").Route} Route */
+/** @typedef {import("../../clients/web/job_list.js").JobList} JobList */
 
-const byId = (id) => document.getElementById(id);
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 class Page {
-  constructor() {
-    this.table = new JobTable();
-    this.cards = new Map();
-    this.list = byId("jobs");
-    this.text = byId("filter-text");
-    this.kind = byId("filter-state");
-    this.older = byId("older");
-    this.moreOlder = false; // The service has jobs that the page does not.
-    this.token = undefined; // Where the next page of older jobs begins.
-    this.newest = 0; // No clock may be behind what has happened.
-    this.waiting = false;
-    setInterval(() => this.tick(), 1000);
-    byId("filter").addEventListener("submit", (event) => event.preventDefault());
-    byId("filter").addEventListener("input", () => this.filterChanged());
-    this.older.addEventListener("click", () => this.fetchOlder());
+  #client = connect();
+  #filter = new FilterView();
+  #job = new JobPage(this.#client);
+  #events = new Meter(byId("meter-events"), "Events per second");
+  #running = new Meter(byId("meter-running"), "Running jobs");
+  #seen = 0; // Events that were counted.
+  #resource = "";
+  /** @type {JobList | undefined} */
+  #list;
+  #release = () => {};
+  #scrolled = 0; // Where the list stood when a job was opened.
+  #frame = 0;
+  /** @type {Route} */
+  #route = parseRoute("");
+
+  start() {
+    useClient(this.#client);
+    new ConnectionView(this.#client).draw();
+    addEventListener("hashchange", () => this.#show());
+    byId("jobs").addEventListener("milepost-list", () => this.#changed());
+    // Before the page is left for a job, while the list still stands where it stood.
+    byId("jobs").addEventListener("milepost-select", () => (this.#scrolled = scrollY));
+    setInterval(() => this.#measure(), 1000);
+    this.#show();
   }
 
-  now() {
-    return Math.max(Date.now(), this.newest);
-  }
-
-  // ---- What happens ---------------------------------------------------------------------------------------
-
-  event(event) {
-    const entry = this.table.apply(event);
-    if (!entry) return;
-    this.newest = Math.max(this.newest, Date.parse(event.commitTime) || 0);
-    if (event.completed || event.failed || event.cancelled || event.status?.state === "STALLED") {
-      byId("announce").textContent = `${entry.state.title || entry.state.job}: ${entry.state.state.toLowerCase()}`;
+  #show() {
+    const before = this.#route;
+    const route = (this.#route = parseRoute(location.hash));
+    const isJob = route.page === "job";
+    byId("job-page").hidden = !isJob;
+    byId("list-page").hidden = isJob;
+    if (route.page === "job") {
+      if (!this.#resource) this.#hold(kAllJobs);
+      this.#job.show(route.job);
+      scrollTo(0, 0);
+      if (before.page !== "job" || before.job !== route.job) byId("job-page").focus({ preventScroll: true });
+    } else {
+      this.#job.hide();
+      this.#showList(route.filter);
+      if (before.page === "job") scrollTo(0, this.#scrolled);
     }
-    this.changed();
+    this.#changed();
   }
 
-  connected() {
-    setLink("live", "live");
-  }
-
-  snapshot({ jobs, cursor, more, counts }) {
-    // A frame with the cursor of the one before goes on with it.
-    this.told = { cursor, jobs: cursor === this.told?.cursor ? [...this.told.jobs, ...jobs] : jobs };
-    this.table.replace(this.told.jobs);
-    this.moreOlder = more || (counts.total ?? 0) > this.told.jobs.length;
-    this.token = undefined;
-    this.changed();
-  }
-
-  reset() {} // Its snapshot replaces everything.
-
-  goodbye({ reason }) {
-    setLink("waiting", `reconnecting (${reason})`);
-  }
-
-  broken() {
-    setLink("waiting", "reconnecting");
-  }
-
-  // ---- Requests -------------------------------------------------------------------------------------------
-
-  async ask(job, verb) {
-    const action = verb.toUpperCase();
-    const entry = this.table.jobs.get(job);
-    if (!entry || (entry.request?.phase === "SENT" && entry.request.action === action)) return;
-    entry.request = { seq: 0, action, phase: "SENT" };
-    entry.changed = true;
-    this.changed();
-    this.table.asked(job, await this.post(`/v1/jobs/${encodeURIComponent(job)}:${verb}`, action));
-    this.changed();
-  }
-
-  async post(path, action) {
-    try {
-      const answer = await fetch(path, { method: "POST" });
-      const body = await answer.json();
-      if (answer.status === 202) return { seq: Number(body.request), action, phase: body.phase };
-      return { seq: 0, action, problem: body.detail ?? body.title };
-    } catch {
-      return { seq: 0, action, problem: "Milepost is out of reach" };
+  /** @param {import("./route.js").Filter} filter */
+  #showList(filter) {
+    const resource = filter.resource || kAllJobs;
+    this.#hold(resource);
+    this.#filter.show(filter);
+    byId("back").setAttribute("href", listHash(filter));
+    for (const [name, value] of Object.entries({ resource, state: filter.state, kind: filter.kind, query: filter.query })) {
+      byId("jobs").setAttribute(name, value);
     }
+    const filtered = Boolean(filter.state || filter.kind || filter.query || filter.resource);
+    byId("none").hidden = !filtered;
+    byId("empty").hidden = filtered;
   }
 
-  // ---- Older jobs and the filter --------------------------------------------------------------------------
-
-  filterChanged() {
-    this.token = undefined;
-    this.draw();
-    clearTimeout(this.searching);
-    if (this.text.value || this.kind.value) this.searching = setTimeout(() => this.fetchOlder(), kSearchAfterMs);
+  /** Holds all jobs of the resource, for counts and kinds, and tells what happens to them. @param {string} resource */
+  #hold(resource) {
+    if (resource === this.#resource) return;
+    this.#resource = resource;
+    const before = this.#release;
+    this.#list = this.#client.jobs({ resource });
+    this.#release = this.#list.subscribe(() => this.#changed());
+    before();
+    byId("toasts").setAttribute("resource", resource);
   }
 
-  /** Fetches what the filter asks for and the page may not know, a page at a time. */
-  async fetchOlder() {
-    const query = new URLSearchParams({ resource: kResources, page_size: String(kPageSize) });
-    if (this.text.value.trim()) query.set("query", this.text.value.trim().slice(0, 64));
-    if (this.kind.value) query.set("state", this.kind.value);
-    if (this.token) query.set("page_token", this.token);
-    const asked = [this.text.value, this.kind.value].join("\n");
-    try {
-      // A query's '+' is no space here.
-      const answer = await fetch(`/v1/jobs?${query.toString().replaceAll("+", "%20")}`);
-      if (!answer.ok || asked !== [this.text.value, this.kind.value].join("\n")) return;
-      const { jobs, nextPageToken } = await answer.json();
-      for (const state of jobs) this.table.merge(state);
-      this.token = nextPageToken;
-      this.moreOlder = Boolean(nextPageToken);
-      this.draw();
-    } catch {
-      // The stream tells that the edge is away.
-    }
-  }
-
-  // ---- Drawing --------------------------------------------------------------------------------------------
-
-  /** Draws at the next frame, however many events came since the last one. */
-  changed() {
-    if (this.waiting) return;
-    this.waiting = true;
-    requestAnimationFrame(() => {
-      this.waiting = false;
-      this.draw();
+  /** Draws at the next frame, however much happened until then. */
+  #changed() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      const { jobs = [], counts = {} } = this.#list?.get() ?? {};
+      this.#filter.setCounts(counts);
+      this.#filter.setKinds(jobs.map(({ kind }) => kind ?? ""));
+      const running = counts.byState?.RUNNING ?? 0;
+      const title = this.#route.page === "job" ? this.#job.title : running ? `(${running}) Milepost` : "Milepost";
+      if (document.title !== title) document.title = title;
     });
   }
 
-  draw() {
-    this.table.trim();
-    for (const [name, card] of this.cards) {
-      if (this.table.jobs.has(name)) continue;
-      card.root.remove();
-      this.cards.delete(name);
-    }
-    let shown = 0;
-    for (const [name, entry] of this.table.jobs) {
-      const card = this.cards.get(name) ?? this.place(name, entry.state);
-      if (entry.changed) card.update(entry, this.now());
-      entry.changed = false;
-      card.root.hidden = !matches(entry.state, this.text.value, this.kind.value);
-      shown += card.root.hidden ? 0 : 1;
-    }
-    byId("empty").hidden = this.table.jobs.size > 0;
-    byId("none").hidden = shown > 0 || this.table.jobs.size === 0;
-    this.older.hidden = !this.moreOlder;
-    this.drawCounts();
-  }
-
-  /** The newest job is on top. Cards that are there stay where they are, and so does the focus. */
-  place(name, state) {
-    const card = new JobCard(name, (verb) => this.ask(name, verb));
-    const created = Date.parse(state.createTime);
-    card.created = created;
-    const next = [...this.list.children].find((other) => this.cards.get(other.dataset.job).created <= created);
-    this.list.insertBefore(card.root, next ?? null);
-    this.cards.set(name, card);
-    return card;
-  }
-
-  drawCounts() {
-    const counts = new Map();
-    for (const { state } of this.table.jobs.values()) counts.set(state.state, (counts.get(state.state) ?? 0) + 1);
-    const words = [...counts].map(([state, n]) => `${n} ${(state ?? "unknown").toLowerCase()}`);
-    setText(byId("counts"), words.join(" · "));
-    const active = [...this.table.jobs.values()].filter(({ state }) => !hasEnded(state)).length;
-    document.title = active ? `(${active}) Milepost` : "Milepost";
-  }
-
-  tick() {
-    for (const [name, { state }] of this.table.jobs) {
-      if (!hasEnded(state)) this.cards.get(name)?.tick(state, this.now());
-    }
+  #measure() {
+    const { events } = this.#client.stats();
+    this.#events.add(events - this.#seen);
+    this.#seen = events;
+    this.#running.add(this.#list?.get().counts.byState?.RUNNING ?? 0);
+    if (this.#route.page === "job") this.#changed(); // Its title tells how far it is.
   }
 }
 
-function setLink(state, text) {
-  const link = byId("link");
-  link.dataset.link = state;
-  link.textContent = text;
-}
-
-openStream(kResources, new Page());
+new Page().start();

@@ -25,10 +25,13 @@ endfunction()
 
 embed(/ index.html "text/html; charset=utf-8")
 embed(/dashboard.css dashboard.css "text/css; charset=utf-8")
-embed(/job_card.css job_card.css "text/css; charset=utf-8")
-foreach(module dashboard job_card job_stream job_table job_words milepost)
+embed(/list_page.css list_page.css "text/css; charset=utf-8")
+embed(/job_page.css job_page.css "text/css; charset=utf-8")
+foreach(module dashboard connection_view facts filter_view history job_page meters milepost output_view route samples
+    timeline timeline_view)
   embed(/${module}.js ${module}.js "text/javascript; charset=utf-8")
 endforeach()
+embed(/milepost/elements.js elements.js "text/javascript; charset=utf-8")
 # The client's files, at their paths in the source tree: so an import means the same to a browser and to Node.js.
 foreach(module IN LISTS CLIENT)
   embed(/clients/web/${module} ../../clients/web/${module} "text/javascript; charset=utf-8")

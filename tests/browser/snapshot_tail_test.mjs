@@ -1,7 +1,8 @@
-// Readers that come at any moment: a snapshot and what follows, reduced as the page does it, is what the service has.
+// Readers that come at any moment: a snapshot and what follows, reduced as the browser's client does it, is what the service has.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { JobTable } from "../../edge/web/job_table.js";
+import { isDeepStrictEqual } from "node:util";
+import { connect } from "../../clients/web/milepost.js";
 import { Server, inTime, kDeadlineMs, publish } from "./servers.mjs";
 
 const kJobs = Array.from({ length: 8 }, (_, i) => `job:${i}`);
@@ -51,51 +52,42 @@ function randomEvent(random, attempts) {
   return event;
 }
 
-/** Reads the stream into a table until `signal`; the page's part without a page. */
-async function read(table, signal) {
-  const answer = await fetch(`http://${edge.address}/v1/events?resources=user:1`, { signal });
-  let rest = "";
-  for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
-    const frames = (rest + text).split("\n\n");
-    rest = frames.pop();
-    for (const frame of frames) {
-      const field = (name) => frame.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (!field("data")) continue;
-      const data = JSON.parse(field("data"));
-      if (data.type === "snapshot") {
-        table.replace(data.jobs);
-      } else if (field("id")) {
-        table.apply(data);
-      }
-    }
-  }
+/** A reader of its own: clients are shared by those with the same token. */
+function newReader() {
+  const client = connect({ url: `http://${edge.address}`, token: () => null, shared: false });
+  const list = client.jobs({ resource: "user:1" });
+  const reader = {
+    news: () => {},
+    close: () => client.close(),
+    states: () => new Map(list.get().jobs.map(({ cursor: snapshotAt, ...state }) => [state.job, state])),
+  };
+  list.subscribe(() => reader.news());
+  return reader;
 }
 
 test("every reader ends with the service's states", { timeout: 4 * kDeadlineMs }, async (t) => {
   const random = generator(20261121);
   const attempts = Object.fromEntries(kJobs.map((job) => [job, 1]));
-  const stop = new AbortController();
-  t.after(() => stop.abort());
   const readers = [];
+  t.after(() => readers.forEach((reader) => reader.close()));
   for (let round = 0; round < kRounds; round++) {
     await publish(edge, ...Array.from({ length: 1 + random(8) }, () => randomEvent(random, attempts)));
     if (readers.length >= kReaders || random(2) === 0) continue;
-    const table = new JobTable();
-    readers.push(table);
-    read(table, stop.signal).catch((error) => assert.equal(error.name, "AbortError"));
+    readers.push(newReader());
   }
   const states = [];
   for (const job of kJobs) states.push(await (await fetch(`http://${edge.address}/v1/jobs/${job}`)).json());
-  const seqs = new Map(states.map(({ job, cursor }) => [job, Number(cursor.split("-")[1])]));
-  const caughtUp = (table) => kJobs.every((job) => table.jobs.get(job)?.seq === seqs.get(job));
-  await inTime((async () => {
-    while (!readers.every(caughtUp)) await new Promise((resolve) => setImmediate(resolve));
-  })(), "the readers");
+  const wanted = new Map(states.map(({ cursor, ...state }) => [state.job, state]));
+  assert.equal(wanted.size, kJobs.length);
+  const caughtUp = (reader) => {
+    const known = reader.states();
+    return [...wanted].every(([job, state]) => isDeepStrictEqual(known.get(job), state));
+  };
+  await inTime(new Promise((resolve) => {
+    const check = () => readers.every(caughtUp) && resolve();
+    for (const reader of readers) reader.news = check;
+    check();
+  }), "the readers").catch(() => {});
   assert.equal(readers.length, kReaders);
-  for (const table of readers) {
-    for (const { cursor, ...state } of states) {
-      const { cursor: snapshotAt, ...known } = table.jobs.get(state.job).state;
-      assert.deepEqual(known, state);
-    }
-  }
+  for (const reader of readers) assert.deepEqual(new Map([...reader.states()].sort()), new Map([...wanted].sort()));
 });
