@@ -91,6 +91,15 @@ test("axe finds nothing, light and dark, on cards, lists and toasts", kOptions, 
   }
 });
 
+test("many steps scroll, and the current one is named all the same", kOptions, async () => {
+  await open();
+  const steps = Array.from({ length: 256 }, (_, i) => ({ id: `s${i}`, title: `Part ${i}`, state: i < 200 ? "DONE" : i === 200 ? "STARTED" : undefined }));
+  await change("running", { steps, step: "s200" });
+  assert.ok((await page.locator("#running .steps").boundingBox()).height < 450);
+  assert.equal(await page.locator("#running .message").textContent(), "Part 200frame 96 of 240");
+  await findsNothing(page, "many steps");
+});
+
 test("a bar tells its value, and none where nobody knows it", kOptions, async () => {
   await open();
   const bar = (id) => page.locator(`#${id}`).getByRole("progressbar").first();

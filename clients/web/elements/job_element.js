@@ -55,7 +55,7 @@ export class MilepostJob extends MilepostElement {
       root, name, title, controls, attempt, ...ahead, icon: chip.appendChild(newIcon()), state: element("span", "", chip),
       bar: newBar(line, "whole"), percent: element("span", "percent", line),
       ...newTimes(root),
-      message: element("p", "message", root),
+      ...newMessage(root),
       reason: element("p", "callout reason", root),
       error: newError(root),
       notice: element("p", "callout notice", root),
@@ -144,7 +144,9 @@ export class MilepostJob extends MilepostElement {
     const failure = state?.error;
     const message = failure && failure.message === state?.message ? "" : state?.message;
     const instead = look === "unknown" && !state ? "Nothing heard of this job yet." : look === "skipped" ? "Nothing needed doing." : "";
-    setText(view.message, message || instead || (failure ? "" : "\u00a0"));
+    const step = state && !words.hasEnded(state) ? state.steps?.find(({ id }) => id === state.step) : undefined;
+    setText(view.step, step ? step.title || step.id : "");
+    setText(view.text, message || instead || (failure || step ? "" : "\u00a0"));
     view.message.hidden = Boolean(failure && !message);
     view.message.title = message ?? "";
     showText(view.reason, look === "stalled" ? state?.stalledReason || "no word from the worker" : "");
@@ -220,6 +222,15 @@ function newTimes(parent) {
   const times = element("p", "times", parent);
   times.setAttribute("part", "times");
   return { spent: element("span", "", times), moved: element("span", "moved", times) };
+}
+
+/**
+ * The current step, and what is said of it.
+ * @param {Node} parent
+ */
+function newMessage(parent) {
+  const message = element("p", "message", parent);
+  return { message, step: element("span", "step", message), text: element("span", "", message) };
 }
 
 /** @param {Node} parent */

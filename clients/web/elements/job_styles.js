@@ -49,6 +49,8 @@ export const jobSheet = newSheet(`
 .times .moved { margin-left: auto; }
 
 .message { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; min-height: 20px; white-space: pre-line; }
+.message .step { font-weight: 500; }
+.message .step:not(:empty):not(:has(+ :empty))::after { content: " · "; color: var(--quiet); }
 [data-look="unknown"] .message { color: var(--quiet); }
 
 .callout {
@@ -67,6 +69,7 @@ export const jobSheet = newSheet(`
 .notice[data-severity="error"] { --tone: var(--bad); }
 
 .steps { display: grid; gap: 8px; margin-top: 8px; padding-top: 12px; border-top: 1px solid var(--line); }
+.steps.many { max-height: 416px; overflow-y: auto; overscroll-behavior: contain; }
 .steps li {
   display: grid;
   grid-template-columns: 12px minmax(0, 1fr) 44cqi 7ch;

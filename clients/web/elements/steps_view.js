@@ -7,6 +7,7 @@ import { fractionOf, hasEnded, stepText } from "./words.js";
 /** @typedef {import("./types.js").StepState} StepState */
 /** @typedef {{root: HTMLLIElement, mark: HTMLElement, title: HTMLElement, bar: HTMLElement, text: HTMLElement, note: HTMLElement}} Row */
 
+const kMany = 14; // More steps than that scroll.
 const kNotMoving = new Set(["QUEUED", "PAUSED", "WAITING", "STALLED"]);
 
 /**
@@ -43,6 +44,9 @@ export class StepsView {
   update(state) {
     const steps = nested(state?.steps ?? []);
     this.root.hidden = steps.length === 0;
+    this.root.classList.toggle("many", steps.length > kMany);
+    setAttribute(this.root, "tabindex", steps.length > kMany ? "0" : undefined);
+    setAttribute(this.root, "aria-label", "Steps");
     const ids = new Set(steps.map(({ step }) => step.id));
     for (const [id, row] of this.#rows) {
       if (ids.has(id)) continue;
