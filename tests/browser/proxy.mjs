@@ -7,6 +7,7 @@ export class Proxy {
   most = 0; // Of them at once.
   requests = []; // {path, authorization, method}
   authorize = () => 200; // What it says to a request for /v1/…: a status.
+  mute = false; // Streams get their header and nothing more.
   #streams = new Set();
 
   static async start(address) {
@@ -47,7 +48,7 @@ export class Proxy {
     const onward = http.request({ host, port, path, method: request.method, headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       response.flushHeaders();
-      answer.pipe(response);
+      if (!this.mute || !path.startsWith("/v1/events?")) answer.pipe(response);
       answer.on("error", () => response.destroy());
     });
     onward.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
