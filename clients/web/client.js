@@ -116,7 +116,7 @@ export class MilepostClient {
    * @returns {Promise<PublishResult | PublishResult[]>}
    */
   async publish(events) {
-    const { results } = await this.http.json("/v1/events", { body: events });
+    const { results } = /** @type {{results: PublishResult[]}} */ (await this.http.json("/v1/events", { body: events }));
     return Array.isArray(events) ? results : results[0];
   }
 

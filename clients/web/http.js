@@ -39,7 +39,7 @@ export class Http {
   /**
    * What is answered, if it is a success; asks for another token once if the one it has is refused.
    * @param {string} path @param {Parameters<Http["send"]>[1]} [options]
-   * @returns {Promise<any>}
+   * @returns {Promise<unknown>}
    */
   async json(path, options) {
     try {

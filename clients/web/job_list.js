@@ -83,8 +83,9 @@ export class JobList {
     const query = Object.entries({ ...this.filter, state: this.filter.state?.toLowerCase(), resource, page_token: this.#token })
       .filter(([, value]) => value)
       .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
-    const { jobs = [], nextPageToken = null } = await this.host.http.json(`/v1/jobs?${query.join("&")}`);
-    this.#token = nextPageToken;
+    const { jobs = [], nextPageToken } = /** @type {{jobs?: JobState[], nextPageToken?: string}} */ (
+      await this.host.http.json(`/v1/jobs?${query.join("&")}`));
+    this.#token = nextPageToken || null;
     this.host.known.addOlder(resource, jobs);
     this.host.changed();
   }

@@ -6,9 +6,10 @@ import { checkResource } from "./resources.js";
 /** @typedef {(state: JobState | null) => void} JobListener */
 /** @typedef {{job: string, request: string, phase: Phase}} ControlAnswer */
 
+/** @typedef {JobStore | import("./job_list.js").JobList} Held */
 /** What stores need of their client. @typedef {{
  *   known: import("./known_jobs.js").KnownJobs, http: import("./http.js").Http,
- *   hold(resource: string, store: any): void, release(resource: string, store: any): void, changed(): void,
+ *   hold(resource: string, store: Held): void, release(resource: string, store: Held): void, changed(): void,
  * }} Host
  */
 
@@ -83,8 +84,7 @@ export class JobStore {
   /** @param {import("./types.js").Action} action @param {string} [reason] @returns {Promise<ControlAnswer>} */
   async #ask(action, reason) {
     const path = `/v1/jobs/${this.job}:${action.toLowerCase()}`;
-    /** @type {ControlAnswer} */
-    const answer = await this.host.http.json(path, { body: reason === undefined ? {} : { reason } });
+    const answer = /** @type {ControlAnswer} */ (await this.host.http.json(path, { body: reason === undefined ? {} : { reason } }));
     this.host.known.asked(this.job, { request: answer.request, action, phase: answer.phase, reason });
     this.host.changed();
     return answer;
