@@ -77,7 +77,8 @@ class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
   bool EndIsBehind(const v1::JobState& state) const {
     const auto cursor = contract::ParseCursor(request_.cursor);
     const auto last = contract::ParseCursor(state.cursor());
-    return feed::EndOf(state) == feed::JobEnd::kFinal && cursor && last && last->seq <= cursor->seq;
+    const bool behind = request_.cursor == contract::kLatest || (cursor && last && last->seq <= cursor->seq);
+    return feed::EndOf(state) == feed::JobEnd::kFinal && behind;
   }
 
   // Events of other jobs that carry the name may be still to be delivered; or the cursor is not of this log. One that has
@@ -111,7 +112,8 @@ void HandleJobEvents(const HandlerContext& context, const Request& request, Resp
   if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
   auto parsed = sse::ParseJobStreamQuery(job, request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
-  if (!contract::ParseCursor(parsed->cursor) || !context.source.ready()) {
+  const bool has_place = contract::ParseCursor(parsed->cursor) || parsed->cursor == contract::kLatest;
+  if (!has_place || !context.source.ready()) {
     return OpenStream(context, *std::move(parsed), std::move(responder), job);
   }
   std::make_shared<EndedCheck>(context, *std::move(parsed), job, std::move(responder))->Start();

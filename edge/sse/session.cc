@@ -238,6 +238,7 @@ void Session::Emit(const Frames& frames, std::vector<Piece>& pieces) {
     const bool skip = !Wanted(frame) || (latest_progress_ && superseded[i]);
     if (!skip) {
       pieces.push_back({names_ ? frame.wire() : frame.unnamed_wire(), frames[i], frame.seq()});
+      told_ = frame.seq();
     } else if (!pieces.empty() && pieces.back().frame != nullptr) {
       pieces.back().through = frame.seq();
     } else {
@@ -322,6 +323,9 @@ void Session::End(Goodbye reason, uint32_t retry_ms) {
   page_.reset();
   waiting_.reset();
   if (retry_ms > 0) outbox_.Append(RetryFrame(retry_ms));
+  // The end may have been filtered out, or lie before the place where the stream began: who comes back with its id is behind it.
+  const uint64_t place = std::max(position_, end_after_);
+  if (reason == Goodbye::kEnded && end_after_ != 0 && told_ < place) outbox_.Append(IdFrame(Id(place)));
   outbox_.Append(GoodbyeFrame(reason, names_));
   outbox_.Append(LastChunk());
 }

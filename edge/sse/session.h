@@ -113,6 +113,7 @@ class Session final : public feed::Reader {
     feed::PagePtr page;              // null: all of it are in the outbox, or were dropped for a slow reader
     size_t next = 0;                 // in the page
     std::vector<std::string> names;  // of those to be read, and sent behind the page's
+    uint64_t at = 0;                 // where the first of them were taken
     std::string id;                  // of the last one
   };
 
@@ -162,6 +163,7 @@ class Session final : public feed::Reader {
   feed::PagePtr page_;      // events older than the feeds'; dropped when the socket is full
 
   uint64_t ticket_ = 0;                   // of the newest read; older answers are not for us
+  uint64_t told_ = 0;                     // the newest id that the reader was or is being sent
   uint64_t end_after_ = 0;                // the followed job has ended, and this is the last to send; 0: it has not
   uint64_t standing_at_ = 0;              // up to here its state told whether it has ended, not the events
   absl::Time retry_wait_until_ = absl::InfiniteFuture();

@@ -133,7 +133,8 @@ void Session::PlaceByPage(const feed::PagePtr& page) {
 // `wanted` are the resources that the page's snapshots are of, or begin with.
 void Session::SendSnapshots(feed::PagePtr page, const std::vector<std::string>& wanted, bool with_id) {
   waiting_ = std::make_unique<WaitingSnapshots>();
-  if (with_id) waiting_->id = Id(page->position.seq);
+  waiting_->at = page->position.seq;
+  if (with_id) waiting_->id = Id(waiting_->at);
   if (few_snapshots_ && wanted.size() > kFewSnapshots) waiting_->names.assign(wanted.begin() + kFewSnapshots, wanted.end());
   waiting_->page = std::move(page);
   QueueSnapshots();
@@ -146,6 +147,7 @@ void Session::QueueSnapshots() {
     if (waiting_->next < snapshots.size()) {
       const auto& json = snapshots[waiting_->next++].json;
       const bool last = waiting_->next == snapshots.size() && waiting_->names.empty();
+      if (last && !waiting_->id.empty()) told_ = waiting_->at;
       outbox_.Append(SnapshotHead(json->size(), last ? waiting_->id : "", names_));
       outbox_.AppendShared(json);
       outbox_.Append(SnapshotTail());

@@ -113,6 +113,8 @@ std::string SnapshotHead(size_t bytes, absl::string_view id, bool names) {
 
 absl::string_view SnapshotTail() { return "\n\n\r\n"; }
 
+std::string IdFrame(absl::string_view id) { return feed::Chunk(absl::StrCat("id: ", id, "\n\n")); }
+
 std::string GoodbyeFrame(Goodbye reason, bool names) {
   return FrameChunk("", "goodbye", absl::StrCat(R"({"type":"goodbye","reason":")", GoodbyeName(reason), "\"}"), names);
 }

@@ -29,6 +29,8 @@ std::string ResetFrame(v1::Reset::Reason reason, absl::string_view oldest, bool 
 // What goes before and after a snapshot's data of `bytes` bytes; `id` only on the last one of a stream, else empty.
 std::string SnapshotHead(size_t bytes, absl::string_view id, bool names);
 absl::string_view SnapshotTail();
+// Moves the place where a browser comes back, and tells its page nothing (WHATWG HTML, 9.2.6: an event without data).
+std::string IdFrame(absl::string_view id);
 std::string GoodbyeFrame(Goodbye reason, bool names);
 // A comment with the time, and an id without data if `id` is not empty: everything up to it was delivered.
 std::string CommentHeartbeat(absl::Time now, absl::string_view id);

@@ -205,6 +205,29 @@ class EndedJobTest(MilepostCase):
             # The browser reconnects with the snapshot's id, and is told to stop.
             self.assertEqual(request(self.edge.port, "GET", self.target(), {"Last-Event-ID": stream.last_id})[0], 204)
 
+    def test_who_comes_back_is_stopped_whatever_was_asked_for(self):
+        self.publisher.publish([notice("job:1", "x"), {"job": "job:1", "completed": {}}])
+        for query in ("", "snapshot=0", "types=notice", "types=step-progress&last_event_id=earliest", "last_event_id=earliest",
+                      "last=5&types=step-status", "last=5"):
+            with self.subTest(query):
+                stream = self.fleet.open(self.edge.port, f"{self.target()}?{query}")
+                self.until(lambda: stream.closed)
+                self.assertEqual(stream.frames[-1].json["reason"], "ended")
+                self.assertNotIn(b"id:", stream.frames[-1].raw)
+                again = request(self.edge.port, "GET", f"{self.target()}?{query}", {"Last-Event-ID": stream.last_id})
+                self.assertEqual(again[0], 204)
+        self.assertEqual(request(self.edge.port, "GET", f"{self.target()}?last_event_id=latest")[0], 204)
+
+    def test_who_watched_a_filtered_end_is_stopped_too(self):
+        streams = [self.fleet.open(self.edge.port, f"{self.target()}?{query}") for query in ("types=notice", "snapshot=0", "")]
+        self.connected(*streams)
+        self.publisher.publish(notice("job:1", "x"))
+        self.until(lambda: all(stream.events for stream in streams))
+        self.publisher.publish({"job": "job:1", "cancelled": {}})
+        self.until(lambda: all(stream.closed for stream in streams))
+        for stream in streams:
+            self.assertEqual(request(self.edge.port, "GET", self.target(), {"Last-Event-ID": stream.last_id})[0], 204)
+
     def test_a_retryable_failure_is_no_end(self):
         _, end = self.end_and_forget(failed={"code": "PROVIDER", "retryable": True})
         stream = self.fleet.open(self.edge.port, self.target(), last_event_id=end)
