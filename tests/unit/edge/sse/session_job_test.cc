@@ -30,8 +30,8 @@ TEST_F(SessionJobTest, AJobsStreamEndsEvenIfTheEndIsFilteredOut) {
   Deliver({Notice(11), Event(12, [](v1::ProgressEvent& event) { event.mutable_cancelled(); })});
   EXPECT_EQ(Drain(), Session::Step::kEnd);
   // An id without an event: a browser that comes back is behind the end.
-  EXPECT_THAT(Events(), ElementsAre("connected", "notice", "", "goodbye"));
   EXPECT_EQ(decoder_.frames().back().id, "abcd1234-12");
+  EXPECT_THAT(Events(), ElementsAre("connected", "notice", "", "goodbye"));
 }
 
 TEST_F(SessionJobTest, AnotherJobsEndDoesNotEndTheStream) {
