@@ -84,6 +84,15 @@ test("what a resource's snapshot holds is not told again, also if another resour
   assert.equal(known.state("job:1").message, "new");
 });
 
+test("what comes before a resource's snapshot is told by the snapshot", () => {
+  const known = new KnownJobs();
+  known.hold("job:1", 1);
+  assert.equal(known.event({ job: "job:1", seq: "5", progress: { step: "a", fraction: 0.5 } }), false);
+  known.replace(snapshot("job:1", 5, [running("job:1", 5)]));
+  assert.equal(known.event({ job: "job:1", seq: "5", progress: { step: "a", fraction: 0.5 } }), false);
+  assert.equal(known.event({ job: "job:1", seq: "6", progress: { step: "a", fraction: 0.6 } }), true);
+});
+
 test("nothing is made up of a job whose beginning is not known", () => {
   const known = new KnownJobs();
   known.hold("user:7", 0);
