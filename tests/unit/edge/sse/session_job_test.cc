@@ -83,7 +83,7 @@ TEST_F(SessionJobTest, AStreamOfAJobThatHadEndedEndsAtOnce) {
   standing_ = {feed::JobEnd::kFinal, 1};
   Start(Tail("job:1"), "job:1");
   EXPECT_EQ(Drain(), Session::Step::kEnd);
-  EXPECT_THAT(Events(), ElementsAre("connected", "goodbye"));
+  EXPECT_THAT(Events(), ElementsAre("connected", "", "goodbye"));
 }
 
 TEST_F(SessionJobTest, ASnapshotOfAJobThatHasEndedIsFollowedByGoodbye) {
