@@ -12,10 +12,15 @@ await tool("react18");
 
 /**
  * @param {string} file
- * @param {{react?: 18 | 19, mode?: "development" | "production", platform?: "browser" | "node"}} [options]
+ * @param {{react?: 18 | 19, platform?: "browser" | "node"}} [options]
  * @returns {Promise<string>} An ES module.
  */
-export async function bundle(file, { react = 19, mode = "development", platform = "browser" } = {}) {
+export const bundle = (file, options) => bundled({ entryPoints: [file] }, options);
+
+/** The same of a text. @param {string} contents @param {{react?: 18 | 19}} [options] */
+export const bundleText = (contents, options) => bundled({ stdin: { contents, loader: "jsx" } }, options);
+
+async function bundled(input, { react = 19, platform = "browser" } = {}) {
   const { resolve } = createRequire(path.join(kModules, "x.js"));
   const packages = {
     name: "packages",
@@ -28,8 +33,8 @@ export async function bundle(file, { react = 19, mode = "development", platform 
     },
   };
   const { outputFiles } = await build({
-    entryPoints: [file], bundle: true, write: false, format: "esm", platform, target: "es2022", jsx: "automatic", jsxDev: false,
-    define: { "process.env.NODE_ENV": JSON.stringify(mode) }, plugins: [packages], logLevel: "error",
+    ...input, bundle: true, write: false, format: "esm", platform, target: "es2022", jsx: "automatic", jsxDev: false,
+    define: { "process.env.NODE_ENV": '"development"' }, plugins: [packages], logLevel: "error",
     ...(platform === "node" ? { banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' } } : {}),
   });
   return outputFiles[0].text;
