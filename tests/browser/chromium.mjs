@@ -1,4 +1,5 @@
 // A real, headless Chromium for tests, or exit status 77 ("skipped") where there is none.
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -16,6 +17,9 @@ const kFlags = [
 
 if (!existsSync(kChromium)) skip("there is no Chromium; run tools/setup browser");
 const { chromium } = (await tool("playwright-core")).default;
+
+/** The major version of what is installed: pictures by another one may differ. */
+export const kChromiumVersion = execFileSync(kChromium, ["--version"], { encoding: "utf8" }).match(/\d+/)?.[0] ?? "unknown";
 
 export class Browser {
   static async start() {
