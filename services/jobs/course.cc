@@ -178,6 +178,7 @@ Move Observe(const v1::ProgressEvent& event, const JobState& state, int64_t nano
     move.step_change = true;
   }
   if (event.has_step() || event.has_progress()) {
+    move.moved = true;
     if (ObserveMovement(event, state, course)) move.step_change = true;
   }
   return move;

@@ -57,7 +57,8 @@ struct Course {
   int16_t newest_step = -1;     // place of the step that moved last
   int64_t queued_nanos = 0;     // commit time at which it was QUEUED; 0: it was not, or has been started
   int64_t quiet_limit = 0;
-  int64_t eta = -1;             // as last said; -1: none
+  int64_t eta = -1;             // as said with the newest event; -1: none
+  int64_t unsettled = 0;        // what was foreseen at the newest event, too uncertain to be said; 0: none
   int64_t eta_nanos = 0;        // commit time of that
   std::vector<StepCourse> steps;  // steps[i] is that of JobState.steps[i]
   // How long the whole run was foreseen to take when a stretch of it began, before calibration. 0: not foreseen, or
@@ -68,6 +69,7 @@ struct Course {
 // What an event did to the course.
 struct Move {
   bool step_change = false;     // a step began or ended, or the plan changed
+  bool moved = false;           // a report, or a change of a step
   std::optional<int64_t> start_wait;  // the attempt left the queue, after so many nanoseconds
 };
 

@@ -20,9 +20,15 @@ std::optional<double> Overall(const JobState& state, std::optional<double> done)
   return std::max(std::min(*done, kMostBeforeCompleted), before.value_or(0));
 }
 
+// What is told next stands by itself.
+void ForgetEnd(Course* course) {
+  course->eta = -1;
+  course->unsettled = 0;
+}
+
 // The job ended: what the course is still needed for is another attempt.
 void Close(const JobState& state, Course* course) {
-  course->eta = -1;
+  ForgetEnd(course);
   course->quiet_limit = 0;
   if (state.state() != JobState::COMPLETED) return;
   course->steps = {};
@@ -30,7 +36,7 @@ void Close(const JobState& state, Course* course) {
 }
 
 // `rest`: the forecast by history, if there is one.
-void EstimateEnd(std::optional<double> rest, const TopSteps& tops, const KindModel* model, double overall, bool step_change,
+void EstimateEnd(std::optional<double> rest, const TopSteps& tops, const KindModel* model, double overall, const Move& move,
                  int64_t nanos, Course* course, Estimate* estimate) {
   const size_t stretch = StretchOf(overall);
   std::optional<double> p90;
@@ -44,13 +50,27 @@ void EstimateEnd(std::optional<double> rest, const TopSteps& tops, const KindMod
   } else {
     rest = ForecastByRate(tops, *course);
   }
-  if (!rest.has_value()) {
-    course->eta = -1;
+  if (!rest.has_value()) return ForgetEnd(course);
+  if (move.step_change) ForgetEnd(course);
+  const auto passed_since = static_cast<double>(nanos - course->eta_nanos);
+  std::optional<double> expected;
+  if (course->eta >= 0) expected = static_cast<double>(course->eta) - passed_since;
+  // Only movement tells more than was foreseen before.
+  if (course->unsettled > 0 && !move.moved) return;
+  if (!move.moved && expected.value_or(0) > 0) {
+    estimate->eta_nanos = RoundedToNearest(*expected);
+    if (p90.has_value()) estimate->eta_p90_nanos = std::max(*estimate->eta_nanos, RoundedUp(*p90));
     return;
   }
-  std::optional<double> expected;
-  if (course->eta >= 0 && !step_change) expected = static_cast<double>(course->eta - (nanos - course->eta_nanos));
+  const bool withdrawn = expected.has_value() && OutOfReach(*rest, *expected, static_cast<double>(course->work));
+  if (withdrawn || (course->unsettled > 0 && !Settled(*rest, static_cast<double>(course->unsettled) - passed_since))) {
+    course->eta = -1;
+    course->unsettled = static_cast<int64_t>(std::max(*rest, 1.0));
+    course->eta_nanos = nanos;
+    return;
+  }
   estimate->eta_nanos = RoundedToNearest(Damped(*rest, expected));
+  course->unsettled = 0;
   if (p90.has_value()) estimate->eta_p90_nanos = std::max(*estimate->eta_nanos, RoundedUp(*p90));
   course->eta = *estimate->eta_nanos;
   course->eta_nanos = nanos;
@@ -84,9 +104,9 @@ Estimate Kinds::After(const v1::ProgressEvent& event, const JobState& state, uin
   const bool running = state.state() == JobState::RUNNING;
   course->quiet_limit = running ? QuietLimit(*course, model) : 0;
   if (running) {
-    EstimateEnd(rest, tops, model, estimate.overall.value_or(0), move.step_change, nanos, course, &estimate);
+    EstimateEnd(rest, tops, model, estimate.overall.value_or(0), move, nanos, course, &estimate);
   } else {
-    course->eta = -1;
+    ForgetEnd(course);
   }
   if (state.state() == JobState::QUEUED && model != nullptr) {
     const auto position = state.has_queue_position() ? std::optional(state.queue_position()) : std::nullopt;

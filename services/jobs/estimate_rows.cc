@@ -80,6 +80,7 @@ views::CourseRow RowOf(const Course& course) {
   row.set_quiet_limit(course.quiet_limit);
   row.set_eta(course.eta);
   row.set_eta_nanos(course.eta_nanos);
+  row.set_unsettled(course.unsettled);
   for (const StepCourse& step : course.steps) {
     auto* kept = row.add_steps();
     kept->set_id(step.id);
@@ -149,6 +150,7 @@ absl::StatusOr<Course> LoadCourse(absl::string_view bytes) {
   course.quiet_limit = row.quiet_limit();
   course.eta = row.eta();
   course.eta_nanos = row.eta_nanos();
+  course.unsettled = row.unsettled();
   const auto place = [&row](int32_t value) {
     return static_cast<int16_t>(value >= 0 && value < row.steps_size() ? value : -1);
   };

@@ -161,6 +161,13 @@ Correction CorrectionAt(const std::array<Ratios, kStretches>& ratios, double ove
   return correction;
 }
 
+bool OutOfReach(double raw, double expected, double passed) {
+  const double most = std::max(expected, 0.0) * (1 + kMostEtaStep);
+  return most < raw / 2 && raw - most > (passed + raw) / 20;
+}
+
+bool Settled(double raw, double before) { return before > 0 && std::abs(raw - before) <= kMostUnsettled * before; }
+
 double Damped(double raw, std::optional<double> expected) {
   if (!expected.has_value() || *expected <= 0) return raw;
   return std::clamp(raw, *expected * (1 - kMostEtaStep), *expected * (1 + kMostEtaStep));

@@ -18,6 +18,8 @@ inline constexpr int64_t kLeastLiveNanos = 3'000'000'000;
 inline constexpr double kMostNanos = 1e18;
 // Between two events without a change of a step, an ETA moves at most by this share of where it stood.
 inline constexpr double kMostEtaStep = 0.2;
+// What was foreseen has settled if it moves by no more than this share between two events.
+inline constexpr double kMostUnsettled = 0.1;
 // Quiet for longer than that is stalled, when nothing is known; and the shortest limit.
 inline constexpr int64_t kQuietUnknownNanos = 300'000'000'000;
 inline constexpr int64_t kLeastQuietNanos = 10'000'000'000;
@@ -39,6 +41,12 @@ struct Correction {
 
 // Between the begins of two stretches as far from each as `overall` is.
 Correction CorrectionAt(const std::array<Ratios, kStretches>& ratios, double overall);
+
+// True if `raw` lies so far above where the last ETA stands by now that what may be told would be wrong: no half of it, and
+// short of it by more than a twentieth of the run, of which `passed` is over. Then there is no ETA until it has settled.
+bool OutOfReach(double raw, double expected, double passed);
+// True if `raw` is about what was foreseen at the event before, of which `before` is left.
+bool Settled(double raw, double before);
 
 // `raw` held near where the last ETA stands by now; absent `expected`: nothing to hold to.
 double Damped(double raw, std::optional<double> expected);

@@ -123,6 +123,44 @@ TEST(EtaTest, ARunThatIsLargerThanUsualIsNoticed) {
   EXPECT_NEAR(eta, 540, 100);
 }
 
+// A run of one step that is told `reports` times, every `every` seconds, with a line of output after each. The ETAs.
+std::vector<std::optional<int64_t>> EtasOf(Kinds* kinds, int reports, double every) {
+  Replay job(kinds, "build:1");
+  std::vector<std::optional<int64_t>> etas = {job.Status(0, JobStatus::RUNNING).eta_nanos};
+  v1::ProgressEvent line;
+  for (int i = 1; i <= reports; ++i) {
+    etas.push_back(job.Progress(i * every, "build", static_cast<double>(i) / reports).eta_nanos);
+    line.mutable_output()->mutable_line()->set_text(std::to_string(i));
+    EXPECT_EQ(job.Add(line, 1'000'000 * kSecond + static_cast<int64_t>(i * every * 1e9)).eta_nanos.has_value(), etas.back().has_value());
+  }
+  job.Complete(reports * every);
+  return etas;
+}
+
+TEST(EtaTest, OfARunFarLargerThanUsualIsAbsentUntilItHasSettledAndDoesNotJump) {
+  for (const double seconds : {3., 6., 16., 60., 600.}) {
+    for (const int reports : {20, 40, 200}) {
+      SCOPED_TRACE(std::to_string(seconds) + " s, " + std::to_string(reports) + " reports");
+      Kinds kinds;
+      for (int run = 0; run < 6; ++run) EtasOf(&kinds, 10, 0.1);
+      const double every = seconds / reports;
+      const auto etas = EtasOf(&kinds, reports, every);
+      EXPECT_TRUE(etas[0]);
+      EXPECT_LE(std::count(etas.begin(), etas.end(), std::nullopt), 8);
+      // The first report begins the step.
+      for (int i = 2; i < reports; ++i) {
+        const double left = seconds - i * every;
+        if (i >= reports / 2) {
+          EXPECT_NEAR(Seconds(etas[i]), left, 0.1 + 0.15 * left) << i;
+        }
+        if (!etas[i] || !etas[i - 1]) continue;
+        const double expected = std::max(0.1, Seconds(etas[i - 1]) - every);
+        EXPECT_NEAR(Seconds(etas[i]), expected, 0.25 * expected + std::max(0.05, Seconds(etas[i]) / 40) + 1e-9) << i;
+      }
+    }
+  }
+}
+
 TEST(EtaTest, P90ComesAfterFiveRunsOrSo) {
   Kinds kinds;
   for (int run = 0; run < 12; ++run) {
