@@ -67,7 +67,8 @@ FlagSet RunFlagSet(RunFlags* flags) {
   set.String("job", &flags->report.job, "NAME", "the job, kind:id (default: job:run- and something unique, printed at the start)");
   set.Strings("resource", &flags->report.resources, "NAME", "who else gets its events, kind:id; may be repeated");
   set.String("title", &flags->report.title, "TEXT", "what the job is called (default: the command)");
-  set.String("kind", &flags->report.kind, "KIND", "what sort of job it is (default: the kind in its name)");
+  set.String("kind", &flags->report.kind, "KIND",
+             "what sort of job it is; how long such jobs take is learned (default: the kind in --job, else the command's name)");
   set.Integer("attempt", &flags->report.attempt, "N", "which try of the job this is (default: 1)");
   set.Switch("retryable", &flags->report.retryable, "say of a failure that another attempt may follow");
   set.Strings("redact", &flags->redact, "REGEX", "replace what matches (RE2) by *** in all that is reported; may be repeated");
@@ -86,6 +87,7 @@ absl::Status Complete(const std::vector<std::string>& command, RunFlags* flags) 
   if (report.job.empty()) {
     report.job = absl::StrCat("job:run-", client::RandomId().substr(0, 8));
     std::cerr << "milepost: this is " << report.job << "\n";
+    if (report.kind.empty()) report.kind = KindOfProgram(command[0]);
   }
   if (absl::Status status = contract::ValidateResource(report.job, "--job"); !status.ok()) return status;
   for (const std::string& resource : report.resources) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tools/milepost/subcommands.h"
 #include "tools/milepost/text.h"
@@ -192,6 +193,19 @@ std::string RunReport::Clean(absl::string_view text, size_t max_bytes) const {
   std::string clean = ReplaceInvalidUtf8(text);
   for (const auto& pattern : options_.redact) RE2::GlobalReplace(&clean, *pattern, "***");
   return CutBytes(clean, max_bytes);
+}
+
+std::string KindOfProgram(absl::string_view program) {
+  constexpr size_t kMaxKindBytes = 32;
+  program.remove_prefix(program.rfind('/') + 1);
+  std::string kind;
+  for (const char c : program) {
+    const char lower = absl::ascii_tolower(c);
+    if (kind.empty() && !absl::ascii_islower(lower)) continue;  // it begins with a letter
+    kind += absl::ascii_isalnum(lower) || lower == '_' ? lower : '-';
+    if (kind.size() == kMaxKindBytes) break;
+  }
+  return kind;
 }
 
 std::string Describe(const RunOutcome& outcome) {

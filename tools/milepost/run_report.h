@@ -119,6 +119,9 @@ class RunReport {
   std::optional<Time> lines_told_;
 };
 
+// The kind of job that running a program is: its base name in lower case, with a hyphen for whatever a kind may not hold, cut
+// to what a kind may be. Empty if that leaves nothing.
+std::string KindOfProgram(absl::string_view program);
 // "killed by SIGSEGV", "exit code 2", …
 std::string Describe(const RunOutcome& outcome);
 // What a shell would say: the exit code, 128 + signal, 127 or 126 for what could not be started. 4 if a CANCEL request

@@ -77,6 +77,18 @@ TEST_F(RunReportTest, BeginsWithTitleKindAndResources) {
   EXPECT_EQ(events_[0].attempt(), 2u);
 }
 
+TEST(KindOfProgramTest, IsTheBaseNameAsAKind) {
+  EXPECT_EQ(KindOfProgram("make"), "make");
+  EXPECT_EQ(KindOfProgram("/usr/bin/python3.11"), "python3-11");
+  EXPECT_EQ(KindOfProgram("./Nightly Build.sh"), "nightly-build-sh");
+  EXPECT_EQ(KindOfProgram("7z"), "z");
+  EXPECT_EQ(KindOfProgram("_a-b_c"), "a-b_c");
+  EXPECT_EQ(KindOfProgram("42"), "");
+  EXPECT_EQ(KindOfProgram("übersetze"), "bersetze");
+  EXPECT_EQ(KindOfProgram("a/"), "");
+  EXPECT_EQ(KindOfProgram(std::string(100, 'x')), std::string(32, 'x'));
+}
+
 TEST_F(RunReportTest, AStepIsToldAtMostOnceInItsIntervalAndItsNewestStateAlways) {
   options_.output = false;
   for (int percent = 10; percent < 60; percent += 10) Report().Output("stdout", absl::StrCat("[ ", percent, "%] x\n"), now_);
