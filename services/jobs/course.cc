@@ -165,9 +165,10 @@ Move Observe(const v1::ProgressEvent& event, const JobState& state, int64_t nano
   course->working = Works(state.state());
   if (state.state() == JobState::QUEUED) {
     if (course->queued_nanos == 0) course->queued_nanos = nanos;
+    if (event.has_status() && event.status().has_queue_position()) course->placed_nanos = nanos;
   } else if (course->queued_nanos != 0) {
     if (course->working) move.start_wait = nanos - course->queued_nanos;
-    course->queued_nanos = 0;
+    course->queued_nanos = course->placed_nanos = 0;
   }
   if (event.has_status() && !event.status().steps().empty()) {
     Replan(event.status(), state, course);

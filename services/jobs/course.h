@@ -56,6 +56,7 @@ struct Course {
   int64_t moved = -1;           // work clock at the newest movement; -1: none
   int16_t newest_step = -1;     // place of the step that moved last
   int64_t queued_nanos = 0;     // commit time at which it was QUEUED; 0: it was not, or has been started
+  int64_t placed_nanos = 0;     // commit time at which its place in the queue was told; 0: it was not, or it left the queue
   int64_t quiet_limit = 0;
   int64_t eta = -1;             // as said with the newest event; -1: none
   int64_t unsettled = 0;        // what was foreseen at the newest event, too uncertain to be said; 0: none

@@ -81,6 +81,7 @@ views::CourseRow RowOf(const Course& course) {
   row.set_eta(course.eta);
   row.set_eta_nanos(course.eta_nanos);
   row.set_unsettled(course.unsettled);
+  row.set_placed_nanos(course.placed_nanos);
   for (const StepCourse& step : course.steps) {
     auto* kept = row.add_steps();
     kept->set_id(step.id);
@@ -151,6 +152,7 @@ absl::StatusOr<Course> LoadCourse(absl::string_view bytes) {
   course.eta = row.eta();
   course.eta_nanos = row.eta_nanos();
   course.unsettled = row.unsettled();
+  course.placed_nanos = row.placed_nanos();
   const auto place = [&row](int32_t value) {
     return static_cast<int16_t>(value >= 0 && value < row.steps_size() ? value : -1);
   };

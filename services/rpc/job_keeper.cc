@@ -36,6 +36,7 @@ void JobKeeper::OnJobs(const jobs::JobChanges& changes) {
   {
     const std::lock_guard lock(mutex_);
     words = watch_.OnJobs(changes, SteadyNanos());
+    queues_.OnJobs(changes, SteadyNanos());
   }
   Send(words);
   Say(std::move(words.sayings));
@@ -43,13 +44,15 @@ void JobKeeper::OnJobs(const jobs::JobChanges& changes) {
 
 void JobKeeper::Tick() {
   const auto streams = producers_.All();
-  std::vector<jobs::Saying> sayings;
+  std::vector<jobs::Saying> sayings, places;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [producer, stream] : streams) watch_.OnHeard(producer, stream->heard_at());
     sayings = watch_.Due(SteadyNanos(), WallNanos());
+    places = queues_.Due(SteadyNanos());
   }
   Say(std::move(sayings));
+  Say(std::move(places));
 }
 
 void JobKeeper::OnSlept() {

@@ -9,6 +9,7 @@
 
 #include "milepost/v1/event_service.pb.h"
 #include "services/hub/hub.h"
+#include "services/jobs/queue_watch.h"
 #include "services/jobs/watch.h"
 #include "services/log/log.h"
 #include "services/rpc/producers.h"
@@ -50,7 +51,9 @@ class JobKeeper {
   log::Log* log_ = nullptr;
   Producers producers_;
   std::mutex mutex_;
-  jobs::Watch watch_;  // guarded by mutex_
+  // Guarded by mutex_.
+  jobs::Watch watch_;
+  jobs::QueueWatch queues_;
 };
 
 }  // namespace milepost::rpc

@@ -181,6 +181,11 @@ class WatchTest(JobsCase):
         self.publish("--job=job:1", "--completed")
         self.assertEqual(watch.finish()[0], 0)
 
+    def test_a_job_that_waits_is_told_its_place_as_others_start(self):
+        self.publish_all({"job": f"job:{n}", "status": {"state": "QUEUED", "queuePosition": n}} for n in range(6))
+        self.publish_all({"job": f"job:{n}", "status": {"state": "RUNNING"}} for n in range(5))
+        self.wait_for_event(lambda event: event.get("status", {}).get("queuePosition") == 0, "job:5")
+
     def test_past_events_come_before_what_is(self):
         self.publish("--job=job:1", "--notice=old")
         self.publish("--job=job:1", "--completed")
