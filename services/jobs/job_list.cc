@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -42,7 +43,29 @@ bool IsState(const std::string& name) {
           JobState::State_Parse(absl::AsciiStrToUpper(name), &state));
 }
 
+// Of what a page token holds for: a token is of no use with other filters.
+uint64_t FilterDigest(const v1::ListJobsRequest& request) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const std::string& filter : {request.resource(), request.kind(), request.state(), request.query()}) {
+    for (const char c : filter) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    hash = (hash ^ 0x100) * 1099511628211u;  // no character
+  }
+  return hash;
+}
+
+// The sequence that a page token names; absent if it is none of these filters.
+std::optional<uint64_t> ReadPageToken(const v1::ListJobsRequest& request) {
+  const absl::string_view token = request.page_token();
+  uint64_t created = 0;
+  if (!absl::SimpleAtoi(token.substr(0, token.find('-')), &created)) return std::nullopt;
+  return token == PageToken(request, created) ? std::optional(created) : std::nullopt;
+}
+
 }  // namespace
+
+std::string PageToken(const v1::ListJobsRequest& request, uint64_t created) {
+  return absl::StrCat(created, "-", absl::Hex(FilterDigest(request), absl::kZeroPad16));
+}
 
 v1::JobCounts Count(const std::vector<JobPtr>& jobs) {
   uint32_t by_state[JobState::State_ARRAYSIZE] = {};
@@ -90,10 +113,9 @@ absl::Status ValidateList(const v1::ListJobsRequest& request) {
   if (request.has_page_size() && (request.page_size() < 1 || request.page_size() > kMaxPageSize)) {
     return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(), " is out of range: 1 to ", kMaxPageSize));
   }
-  uint64_t before = 0;
-  if (request.has_page_token() && !absl::SimpleAtoi(request.page_token(), &before)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("page_token: ", contract::Quoted(request.page_token()), " is not from an answer of this service"));
+  if (request.has_page_token() && !ReadPageToken(request).has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat("page_token: ", contract::Quoted(request.page_token()),
+                                                   " is not from an answer of this service to the same filters"));
   }
   return absl::OkStatus();
 }
@@ -102,7 +124,7 @@ JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& req
   const std::string query = absl::AsciiStrToLower(request.query());
   const size_t size = request.has_page_size() ? request.page_size() : kDefaultPageSize;
   uint64_t before = std::numeric_limits<uint64_t>::max();
-  if (request.has_page_token()) (void)absl::SimpleAtoi(request.page_token(), &before);
+  if (request.has_page_token()) before = ReadPageToken(request).value_or(before);
   JobPage page;
   std::vector<JobPtr> counted;
   for (const JobPtr& job : jobs) {
@@ -115,7 +137,7 @@ JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& req
     if (page.jobs.size() < size) {
       page.jobs.push_back(job);
     } else if (page.next.empty()) {
-      page.next = absl::StrCat(page.jobs.back()->created);
+      page.next = PageToken(request, page.jobs.back()->created);
     }
   }
   page.counts = Count(counted);

@@ -33,6 +33,9 @@ struct JobPage {
   v1::JobCounts counts;  // of all that match but for their state
 };
 
+// Leads to the jobs that are older than the one made at `created`, for requests with the same filters.
+std::string PageToken(const v1::ListJobsRequest& request, uint64_t created);
+
 // OK if the filters and the page of `request` are good; otherwise INVALID_ARGUMENT that names the field and the limit.
 absl::Status ValidateList(const v1::ListJobsRequest& request);
 

@@ -49,7 +49,7 @@ absl::Status List(const Context& context, const grpc::ByteBuffer& bytes, grpc::B
     v1::JobState state = WithCursor(*context.hub, *job);
     size += state.ByteSizeLong();
     if (size > kMaxListBytes && answer.jobs_size() > 0) {
-      page.next = absl::StrCat(page.jobs[answer.jobs_size() - 1]->created);
+      page.next = jobs::PageToken(request, page.jobs[answer.jobs_size() - 1]->created);
       break;
     }
     *answer.add_jobs() = std::move(state);

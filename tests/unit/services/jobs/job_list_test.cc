@@ -59,5 +59,32 @@ TEST(JobListTest, CountsAreOfAllStatesWhateverStateIsListed) {
   EXPECT_EQ(page.counts.by_state().at("FAILED"), 1u);
 }
 
+TEST(JobListTest, APageTokenHoldsForTheSameFiltersAlone) {
+  const std::vector<JobPtr> jobs = {MakeJob(3, JobState::RUNNING), MakeJob(2, JobState::RUNNING), MakeJob(1, JobState::RUNNING)};
+  v1::ListJobsRequest request;
+  request.set_kind("job");
+  request.set_page_size(1);
+  request.set_page_token(ListPage(jobs, request).next);
+  request.set_page_size(2);
+  EXPECT_TRUE(ValidateList(request).ok()) << "the size of a page is no filter";
+  EXPECT_THAT(Names(ListPage(jobs, request)), ElementsAre("job:2", "job:1"));
+  for (int field = 0; field < 4; ++field) {
+    v1::ListJobsRequest other = request;
+    if (field == 0) other.set_resource("user:7");
+    if (field == 1) other.clear_kind();
+    if (field == 2) other.set_state("active");
+    if (field == 3) other.set_query("job");
+    EXPECT_EQ(ValidateList(other).code(), absl::StatusCode::kInvalidArgument) << field;
+  }
+  v1::ListJobsRequest moved = request;
+  moved.clear_kind();
+  moved.set_state("job");
+  EXPECT_FALSE(ValidateList(moved).ok());
+  for (const char* token : {"", "2", "2-", "2-0", "-1", "x", "02-0000000000000000"}) {
+    request.set_page_token(token);
+    EXPECT_FALSE(ValidateList(request).ok()) << token;
+  }
+}
+
 }  // namespace
 }  // namespace milepost::jobs
