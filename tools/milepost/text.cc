@@ -29,7 +29,7 @@ Char Decode(absl::string_view text) {
 
 size_t ColumnsOf(uint32_t code) {
   const auto in = [code](uint32_t first, uint32_t last) { return code >= first && code <= last; };
-  if (in(0x300, 0x36f) || in(0x200b, 0x200f) || in(0xfe00, 0xfe0f) || in(0x20d0, 0x20ff)) return 0;
+  if (in(0x300, 0x36f) || in(0x200b, 0x200d) || in(0xfe00, 0xfe0f) || in(0x20d0, 0x20ff)) return 0;
   if (in(0x1100, 0x115f) || in(0x2e80, 0xa4cf) || in(0xac00, 0xd7a3) || in(0xf900, 0xfaff) || in(0xfe30, 0xfe6f) || in(0xff00, 0xff60) ||
       in(0xffe0, 0xffe6) || in(0x1f300, 0x1f64f) || in(0x1f680, 0x1f6ff) || in(0x1f900, 0x1f9ff) || in(0x20000, 0x3fffd)) {
     return 2;
@@ -37,8 +37,13 @@ size_t ColumnsOf(uint32_t code) {
   return 1;
 }
 
-// Control characters of ASCII and Latin-1: a terminal would obey them.
-bool IsControl(uint32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
+// What a terminal would obey: control characters of ASCII and Latin-1, breaks of lines and paragraphs, and what changes the
+// direction in which the rest of the line is shown.
+bool IsControl(uint32_t code) {
+  const bool breaks = code == 0x2028 || code == 0x2029;
+  const bool turns = code == 0x61c || code == 0x200e || code == 0x200f || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || breaks || turns;
+}
 
 }  // namespace
 

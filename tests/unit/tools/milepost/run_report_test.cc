@@ -303,6 +303,9 @@ TEST(TextTest, ReplacesExactlyWhatIsNoUtf8) {
 TEST(TextTest, CutsToColumnsOfATerminal) {
   EXPECT_EQ(Columns("aé漢😀e\u0301"), 7u);
   EXPECT_EQ(CutColumns("hello", 5), "hello");
+  EXPECT_EQ(CutColumns("a\u202egnp.exe", 20), "a gnp.exe") << "no text turns the rest of its line round";
+  EXPECT_EQ(CutColumns("\u200e\u200f\u061c\u2066\u2069\u2028\u2029\u009b|", 20), "        |");
+  EXPECT_EQ(Columns("\u200e\u202e"), 2u) << "as shown";
   EXPECT_EQ(CutColumns("hello!", 5), "hell…");
   EXPECT_EQ(CutColumns("漢漢漢", 5), "漢漢…");
   EXPECT_EQ(CutColumns("漢漢漢", 4), "漢…");
