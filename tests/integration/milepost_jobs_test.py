@@ -181,6 +181,13 @@ class WatchTest(JobsCase):
         self.publish("--job=job:1", "--completed")
         self.assertEqual(watch.finish()[0], 0)
 
+    def test_a_job_that_several_resources_show_is_told_once(self):
+        self.publish("--job=job:1", "--resource=user:7", "--state=RUNNING")
+        watch = self.start("watch", "user:7", "job:1", "job:*")
+        self.assertRegex(watch.lines_until(lambda line: True)[0], r"^job:1 RUNNING")
+        self.publish("--job=job:1", "--notice=seen")
+        self.assertEqual(watch.lines_until(lambda line: True), ["job:1 INFO seen"])
+
     def test_a_job_that_waits_is_told_its_place_as_others_start(self):
         self.publish_all({"job": f"job:{n}", "status": {"state": "QUEUED", "queuePosition": n}} for n in range(6))
         self.publish_all({"job": f"job:{n}", "status": {"state": "RUNNING"}} for n in range(5))

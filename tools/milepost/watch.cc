@@ -6,6 +6,9 @@
 #include <iostream>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <google/protobuf/util/json_util.h>
 #include <poll.h>
@@ -135,6 +138,8 @@ class Watch {
         if (event.seq() <= taken) Take(event, &text);
       }
       for (const v1::Snapshot& snapshot : delivery.snapshots) {
+        if (snapshot.cursor() != told_at_) told_.clear();
+        told_at_ = snapshot.cursor();
         for (const v1::JobState& job : snapshot.jobs()) Take(job, &text);
       }
       for (const v1::ProgressEvent& event : delivery.events) {
@@ -157,7 +162,8 @@ class Watch {
   // mutex_ is held.
   void Take(const v1::JobState& state, std::string* text) {
     view_.Apply(state);
-    if (!flags_.json && !live_) absl::StrAppend(text, CutColumns(WatchView::PlainLine(state, std::chrono::system_clock::now()), kAnyWidth), "\n");
+    // A job is in the snapshot of each resource that it carries.
+    if (!flags_.json && !live_ && told_.insert(state.job()).second) absl::StrAppend(text, CutColumns(WatchView::PlainLine(state, std::chrono::system_clock::now()), kAnyWidth), "\n");
   }
 
   // mutex_ is held.
@@ -248,6 +254,8 @@ class Watch {
   std::mutex mutex_;
   // Guarded by mutex_.
   WatchView view_;
+  std::string told_at_;             // the cursor of the newest snapshots
+  std::set<std::string> told_;      // jobs of theirs that were told
   std::vector<std::string> above_;  // lines to be shown once, above the picture
   std::optional<int> status_;
 
