@@ -149,6 +149,13 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn(b"cannot start the command: No such file or directory", done.stderr)
         self.assertEqual(self.events("job:none")[-1]["failed"]["code"], "NOT_STARTED")
 
+    def test_a_run_without_a_name_is_of_the_kind_of_its_command(self):
+        for flags, kind in (((), "true"), (("--kind=noop",), "noop"), (("--job=check:1",), "check")):
+            done = milepost("run", f"--eventd={self.eventd.address}", *flags, "--", "/bin/true")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            shown = milepost("jobs", f"--eventd={self.eventd.address}", "--json", f"--kind={kind}").stdout.splitlines()
+            self.assertEqual([json.loads(line)["state"] for line in shown], ["COMPLETED"], kind)
+
     def test_a_run_of_a_job_that_has_ended_is_told_what_to_do(self):
         for script, word in (("exit 3", "another run is attempt 2"), ("exit 0", "another run needs another name")):
             job = f"--job=job:{'failed' if '3' in script else 'completed'}"
