@@ -9,7 +9,7 @@ import { readStream, streamRequest } from "./sse_transport.js";
 /** @typedef {import("./types.js").ConnectionState} ConnectionState */
 /** @typedef {import("./ladder.js").Outcome} Outcome */
 
-const kRestart = new Set(["idle", "led-elsewhere", "ended", "rejected"]); // Closed, until something is wanted.
+const kRestart = new Set(["idle", "suspended", "led-elsewhere", "ended", "rejected"]); // Closed, until something is wanted.
 const kPruneMs = 10_000; // What nobody wants any more is still carried so long, unless something else changes.
 
 /**

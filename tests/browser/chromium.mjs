@@ -22,12 +22,13 @@ const { chromium } = (await tool("playwright-core")).default;
 export const kChromiumVersion = execFileSync(kChromium, ["--version"], { encoding: "utf8" }).match(/\d+/)?.[0] ?? "unknown";
 
 export class Browser {
-  static async start() {
+  /** `options`: what else playwright's launchPersistentContext takes. */
+  static async start(options = {}) {
     mkdirSync(kPictures, { recursive: true });
     const browser = new Browser();
     browser.profile = mkdtempSync(path.join(os.tmpdir(), "milepost-browser-"));
     browser.context = await chromium.launchPersistentContext(browser.profile, {
-      executablePath: kChromium, headless: true, args: kFlags, locale: "en-GB", timezoneId: "UTC",
+      executablePath: kChromium, headless: true, args: kFlags, locale: "en-GB", timezoneId: "UTC", ...options,
     });
     browser.context.setDefaultTimeout(kDeadlineMs);
     return browser;
