@@ -1,4 +1,4 @@
-// A proxy in front of an edge: counts what is open, asks for a token, can cut everything.
+// A proxy in front of an edge: counts what is open, asks for a token, hears what streams tell, can end them.
 import { once } from "node:events";
 import http from "node:http";
 
@@ -8,7 +8,9 @@ export class Proxy {
   requests = []; // {path, authorization, method}
   authorize = () => 200; // What it says to a request for /v1/…: a status.
   mute = false; // Streams get their header and nothing more.
-  #streams = new Set();
+  heard = () => {}; // Told every piece of a stream, as text.
+  /** Streams under way, with the token of each and whether a frame is under way. */
+  #streams = new Map();
 
   static async start(address) {
     const proxy = new Proxy();
@@ -24,9 +26,21 @@ export class Proxy {
     return this.requests.filter(({ path }) => path.startsWith(prefix)).length;
   }
 
-  /** Ends all streams as a broken network does. */
-  cut() {
-    for (const stream of this.#streams) stream.destroy();
+  /** Ends streams as a broken network does: all, or those whose Authorization is as `ends` says. */
+  cut(ends = () => true) {
+    for (const [stream, { authorization }] of this.#streams) if (ends(authorization)) stream.destroy();
+  }
+
+  /** Ends the streams whose Authorization is as `ends` says, as the edge does when it has a reason. How many they were. */
+  dismiss(reason, ends) {
+    let count = 0;
+    for (const [stream, { authorization, between }] of this.#streams) {
+      if (!between || !ends(authorization)) continue; // In the midst of a frame; asked again later.
+      stream.end(`event: goodbye\ndata: ${JSON.stringify({ type: "goodbye", reason })}\n\n`);
+      this.#streams.delete(stream);
+      count++;
+    }
+    return count;
   }
 
   async stop() {
@@ -44,17 +58,20 @@ export class Proxy {
       response.end(JSON.stringify({ title: "Refused", status, detail: "the stand-in refuses this token" }));
       return;
     }
+    const isStream = request.method !== "OPTIONS" && (path.startsWith("/v1/events?") || path.startsWith("/v1/events:watch"));
     const [host, port] = this.target.split(":");
     const onward = http.request({ host, port, path, method: request.method, headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       response.flushHeaders();
-      if (!this.mute || !path.startsWith("/v1/events?")) answer.pipe(response);
       answer.on("error", () => response.destroy());
+      if (isStream && this.mute && !path.startsWith("/v1/events:")) return;
+      if (isStream) this.#relay(answer, response);
+      else answer.pipe(response);
     });
     onward.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
     request.pipe(onward);
-    if (path.startsWith("/v1/events?") || path.startsWith("/v1/events:watch")) {
-      this.#streams.add(response);
+    if (isStream) {
+      this.#streams.set(response, { authorization: request.headers.authorization, between: false });
       this.most = Math.max(this.most, ++this.open);
       response.on("close", () => {
         this.open--;
@@ -62,5 +79,17 @@ export class Proxy {
       });
     }
     response.on("close", () => onward.destroy());
+  }
+
+  #relay(answer, response) {
+    answer.setEncoding("utf8");
+    answer.on("data", (text) => {
+      const stream = this.#streams.get(response);
+      if (!stream || response.destroyed) return;
+      this.heard(text);
+      stream.between = text.endsWith("\n\n");
+      response.write(text);
+    });
+    answer.on("end", () => response.end());
   }
 }
