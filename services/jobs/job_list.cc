@@ -5,6 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include <unicode/bytestream.h>
+#include <unicode/casemap.h>
+#include <unicode/stringpiece.h>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -19,15 +23,22 @@ using v1::JobState;
 
 int64_t Nanos(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000'000 + time.nanos(); }
 
-// Letters of ASCII in any case; others as they are.
-bool Holds(const std::string& text, const std::string& lower_query) {
-  return absl::StrContains(absl::AsciiStrToLower(text), lower_query);
+// The same for texts that differ in case alone: Unicode's full case folding, in no language, so that "STRASSE" is "Straße".
+std::string Folded(const std::string& text) {
+  if (std::all_of(text.begin(), text.end(), absl::ascii_isascii)) return absl::AsciiStrToLower(text);
+  std::string folded;
+  icu::StringByteSink<std::string> sink(&folded);
+  UErrorCode error = U_ZERO_ERROR;
+  icu::CaseMap::utf8Fold(0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, nullptr, error);
+  return U_SUCCESS(error) ? folded : text;
 }
 
-bool HoldsText(const JobState& state, const std::string& lower_query) {
-  if (Holds(state.title(), lower_query) || Holds(state.message(), lower_query)) return true;
+bool Holds(const std::string& text, const std::string& folded_query) { return absl::StrContains(Folded(text), folded_query); }
+
+bool HoldsText(const JobState& state, const std::string& folded_query) {
+  if (Holds(state.title(), folded_query) || Holds(state.message(), folded_query)) return true;
   return std::any_of(state.labels().begin(), state.labels().end(),
-                     [&](const auto& label) { return Holds(label.second, lower_query); });
+                     [&](const auto& label) { return Holds(label.second, folded_query); });
 }
 
 bool InState(JobState::State state, const std::string& wanted) {
@@ -121,7 +132,7 @@ absl::Status ValidateList(const v1::ListJobsRequest& request) {
 }
 
 JobPage ListPage(const std::vector<JobPtr>& jobs, const v1::ListJobsRequest& request) {
-  const std::string query = absl::AsciiStrToLower(request.query());
+  const std::string query = Folded(request.query());
   const size_t size = request.has_page_size() ? request.page_size() : kDefaultPageSize;
   uint64_t before = std::numeric_limits<uint64_t>::max();
   if (request.has_page_token()) before = ReadPageToken(request).value_or(before);

@@ -59,6 +59,23 @@ TEST(JobListTest, CountsAreOfAllStatesWhateverStateIsListed) {
   EXPECT_EQ(page.counts.by_state().at("FAILED"), 1u);
 }
 
+TEST(JobListTest, AQueryIsFoundInAnyCaseOfAnyLetters) {
+  auto job = std::make_shared<Job>(*MakeJob(1, JobState::RUNNING));
+  job->state.set_title("Ärger STRASSE ÉTÉ");
+  job->state.set_message("Σίσυφος");
+  (*job->state.mutable_labels())["team"] = "ЖУРНАЛ";
+  const std::vector<JobPtr> jobs = {job};
+  v1::ListJobsRequest request;
+  for (const char* query : {"ärger", "ÄRGER", "été", "straße", "ΣΊΣΥΦΟΣ", "журнал"}) {
+    request.set_query(query);
+    EXPECT_THAT(Names(ListPage(jobs, request)), ElementsAre("job:1")) << query;
+  }
+  for (const char* query : {"arger", "ete"}) {
+    request.set_query(query);
+    EXPECT_THAT(ListPage(jobs, request).jobs, ::testing::IsEmpty()) << query;
+  }
+}
+
 TEST(JobListTest, APageTokenHoldsForTheSameFiltersAlone) {
   const std::vector<JobPtr> jobs = {MakeJob(3, JobState::RUNNING), MakeJob(2, JobState::RUNNING), MakeJob(1, JobState::RUNNING)};
   v1::ListJobsRequest request;
