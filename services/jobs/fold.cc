@@ -56,13 +56,21 @@ std::shared_ptr<std::vector<std::string>> Extended(const std::vector<std::string
   return extended;
 }
 
-// The worker of a job is whose stream last published for it. Who moves it by other ways, or begins another attempt, takes it
-// over from a stream, and has no lease. Answers to requests, and the service's own words, change nothing.
+// True if an event without a stream says that somebody works on the job.
+bool BeginsWork(const v1::ProgressEvent& event) {
+  const v1::JobStatus::State state = event.status().state();
+  return event.has_step() || event.has_progress() || (state != v1::JobStatus::QUEUED && state != v1::JobStatus::STATE_UNSPECIFIED);
+}
+
+// The worker of a job is whose stream last published for it. Who moves it by other ways has no stream, so no request could
+// reach them and no lease would tell of their end: they take a job over only where nobody works on it, or with another
+// attempt. Answers to requests, and the service's own words, change nothing.
 bool ChangesWorker(const Input& input, const Job& job) {
   const v1::ProgressEvent& event = *input.event;
   if (event.has_control() || input.only_after != 0) return false;
-  if (!input.producer.empty()) return true;
-  return event.has_status() || event.has_step() || event.has_progress() || contract::AttemptOf(event) > job.state.attempt();
+  if (!input.producer.empty() || contract::AttemptOf(event) > job.state.attempt()) return true;
+  const v1::JobState::State state = job.state.state();
+  return (state == v1::JobState::QUEUED || state == v1::JobState::STATE_UNSPECIFIED) && BeginsWork(event);
 }
 
 absl::Status CheckLabels(const Job& job, const v1::ProgressEvent& event) {

@@ -103,6 +103,10 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
 
 }  // namespace
 
+bool IsSilent(const JobState& state) {
+  return state.state() == JobState::STALLED && !absl::StartsWith(state.stalled_reason(), kNoProgress);
+}
+
 absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_view producer, uint64_t only_after) {
   if (only_after != 0 && job != nullptr && job->last > only_after) return Refuse(job->name(), " has moved on");
   if (event.has_control()) {

@@ -14,6 +14,9 @@ namespace milepost::jobs {
 // what was said.
 inline constexpr char kNoProgress[] = "no progress for ";
 
+// True if the job is STALLED because its worker is silent.
+bool IsSilent(const v1::JobState& state);
+
 // OK if `event` may follow. Otherwise FAILED_PRECONDITION with the reason, which is the worker's answer; or NOT_FOUND
 // for a request to a job that is not known. `job` is null if nothing was heard of it. With `only_after` other than 0 the
 // event holds only if the job's newest event is not past that sequence. `producer`: whose stream it came by; empty: none.

@@ -110,6 +110,9 @@ void Watch::Look(const JobPtr& job, int64_t now, Words* words) {
                      before->state.progress_time().seconds() != job->state.progress_time().seconds() ||
                      before->state.progress_time().nanos() != job->state.progress_time().nanos();
   if (moved) watched.moved_at = Counted(now);
+  if (IsSilent(job->state)) {
+    if (const Lease* lease = LeaseOf(*job)) watched.silence = lease->heard_at;
+  }
   for (const Request& request : job->requests) {
     // A worker that took over gets what another one has taken and not answered.
     if (!request.open() || request.superseded || job->producer.empty()) continue;
@@ -280,11 +283,13 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
   const int64_t limit = job.course.quiet_limit_nanos();
   const Lease* lease = LeaseOf(job);
   const bool silent = lease != nullptr && now >= lease->end();
-  const bool stands_still = state == JobState::STALLED && absl::StartsWith(job.state.stalled_reason(), kNoProgress);
+  const bool stands_still = state == JobState::STALLED && !IsSilent(job.state);
   if (silent && now >= lease->end() + lost_after_) {
     sayings->push_back(
         SayFailed(job, kWorkerLost, absl::StrCat("nothing was heard of the worker for ", Seconds(now - lease->heard_at)), true));
-  } else if (silent && (state != JobState::STALLED || stands_still) && state != JobState::CANCELLING) {
+  } else if (silent && (state != JobState::STALLED || stands_still) && state != JobState::CANCELLING &&
+             watched.silence != lease->heard_at) {
+    // Others may report on the job while its worker is silent; then it is RUNNING again, and this is not said twice.
     sayings->push_back(SayStatus(job, JobState::STALLED,
                                  absl::StrCat(lease->connected ? "the worker is silent" : "the worker's connection is lost",
                                               ": nothing was heard of it for ", Seconds(now - lease->heard_at))));

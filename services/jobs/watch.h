@@ -91,6 +91,7 @@ class Watch {
   struct Watched {
     JobPtr job;
     int64_t moved_at = 0;      // when it last showed progress, by our clock
+    int64_t silence = -1;      // since when the worker was silent when that was said; -1: it was not
     int64_t said_at = 0;       // when something was said about it at said_for
     uint64_t said_for = 0;     // the job's newest event then
     std::vector<std::pair<uint64_t, std::string>> told;  // requests and the producers that have them

@@ -323,19 +323,6 @@ TEST_F(WatchTest, AFarDeadlineIsNoOverflow) {
   EXPECT_EQ(State(), JobState::RUNNING);
 }
 
-TEST_F(WatchTest, AJobThatGoesOnWithoutAStreamHasNoLease) {
-  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
-  Append(Status(JobState::RUNNING), "p");
-  Append(Status(JobState::RUNNING, "job:2"), "p");
-  watch_.OnDisconnected("p", false, now_);
-  Append(testing::MakeProgress("job:1", "a"));
-  v1::ProgressEvent next = testing::MakeNotice("job:2");
-  next.set_attempt(2);
-  Append(next);
-  Pass(4 * kMinute);
-  EXPECT_EQ(said_, 0);
-}
-
 TEST_F(WatchTest, APauseBeforeTheFirstLookDoesNotCountEither) {
   watch_.OnConnected("p", 2 * kSecond, now_);
   Append(Status(JobState::RUNNING), "p");
