@@ -73,6 +73,18 @@ bool ChangesWorker(const Input& input, const Job& job) {
   return (state == v1::JobState::QUEUED || state == v1::JobState::STATE_UNSPECIFIED) && BeginsWork(event);
 }
 
+// `job` is as it was before `producer` had it; empty: someone without a stream.
+void ChangeWorker(absl::string_view producer, Job* job) {
+  if (job->producer == producer) return;
+  std::vector<std::string>& replaced = job->replaced;
+  std::erase(replaced, producer);
+  if (!job->producer.empty() && (IsSilent(job->state) || IsLost(job->state))) {
+    if (replaced.size() == kMaxReplaced) replaced.erase(replaced.begin());
+    replaced.push_back(std::move(job->producer));
+  }
+  job->producer = std::string(producer);
+}
+
 absl::Status CheckLabels(const Job& job, const v1::ProgressEvent& event) {
   size_t labels = job.state.labels().size();
   for (const auto& [key, value] : event.status().labels()) labels += !job.state.labels().contains(key);
@@ -157,7 +169,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   if (job.created == 0) job.created = input.seq;
   job.last = input.seq;
   job.names = names;
-  if (ChangesWorker(input, job)) job.producer = std::string(input.producer);
+  if (ChangesWorker(input, job)) ChangeWorker(input.producer, &job);
   ApplyToRequests(event, &job);
   AddEstimates(input, &job);
   Pack(&job);

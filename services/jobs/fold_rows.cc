@@ -42,6 +42,7 @@ std::string JobValue(const Job& job, Stamp used) {
   row.set_created(job.created);
   row.set_last(job.last);
   row.set_producer(job.producer);
+  for (const std::string& producer : job.replaced) row.add_replaced(producer);
   for (const Request& request : job.requests) {
     auto* kept = row.add_requests();
     kept->set_seq(request.seq);
@@ -73,6 +74,7 @@ absl::StatusOr<std::shared_ptr<Job>> JobOf(const std::string& name, const views:
   job->created = row.created() != 0 ? row.created() : row.used().seq();
   job->last = row.last() != 0 ? row.last() : row.used().seq();
   job->producer = row.producer();
+  job->replaced.assign(row.replaced().begin(), row.replaced().end());
   for (const auto& kept : row.requests()) {
     job->requests.push_back({.seq = kept.seq(),
                              .action = static_cast<v1::Control::Action>(kept.action()),

@@ -1,6 +1,7 @@
 // Job: all that the service knows of one job after some record.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +11,9 @@
 #include "services/jobs/course.h"
 
 namespace milepost::jobs {
+
+// Replaced workers of a job that are remembered; past it the one that was replaced first is forgotten.
+inline constexpr size_t kMaxReplaced = 8;
 
 // A request to the job's worker that has not come to its end.
 struct Request {
@@ -34,6 +38,9 @@ struct Job {
   uint64_t created = 0;  // sequence of its first event
   uint64_t last = 0;     // and of its newest one
   std::string producer;  // whose stream last published for it; empty: none did
+  // Producers that were silent or lost when another worker took the job over, the newest last. They may think that the job
+  // is theirs.
+  std::vector<std::string> replaced;
   std::vector<Request> requests;  // at most one for each action
   Course course;         // of the newest attempt
   v1::JobState::State before_stall = v1::JobState::STATE_UNSPECIFIED;  // only while STALLED

@@ -8,11 +8,18 @@
 #include "proto/contract/job_state.h"
 
 namespace milepost::jobs {
-namespace {
 
 using v1::Control;
 using v1::JobState;
 using v1::ProgressEvent;
+
+bool IsSilent(const JobState& state) {
+  return state.state() == JobState::STALLED && !absl::StartsWith(state.stalled_reason(), kNoProgress);
+}
+
+bool IsLost(const JobState& state) { return state.state() == JobState::FAILED && state.error().code() == kWorkerLost; }
+
+namespace {
 
 std::string Lower(const std::string& name) { return absl::AsciiStrToLower(name); }
 
@@ -80,7 +87,14 @@ std::string AnotherRun(const JobState& state) {
   return absl::StrCat("; another run is attempt ", state.attempt() + 1);
 }
 
-absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
+// A worker that was replaced while it was silent may not know of it, and would take the attempt of who works on the job
+// now. It may come back where nobody does: the job is queued, or its worker is silent in its turn.
+bool MaySpeak(const Job& job, absl::string_view producer) {
+  if (producer.empty() || job.state.state() == JobState::QUEUED || IsSilent(job.state)) return true;
+  return producer == job.producer || std::find(job.replaced.begin(), job.replaced.end(), producer) == job.replaced.end();
+}
+
+absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event, absl::string_view producer) {
   const uint32_t attempt = contract::AttemptOf(event), newest = job.state.attempt();
   const bool ended = contract::HasEnded(job.state.state());
   if (attempt < newest) {
@@ -94,6 +108,9 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
     return Refuse(job.name(), " has ended: attempt ", attempt,
                   absl::StrCat(" is ", Lower(JobState::State_Name(job.state.state())), AnotherRun(job.state)));
   }
+  if (attempt == newest && !MaySpeak(job, producer)) {
+    return Refuse("attempt: ", job.name(), " has another worker: attempt ", absl::StrCat(attempt, " went on while this one was silent"));
+  }
   const bool stalls = event.has_status() && event.status().state() == v1::JobStatus::STALLED;
   if (stalls && job.state.state() == JobState::STALLED && !StallsAgain(job.state, event.status())) {
     return Refuse("status.state: ", job.name(), " is stalled already");
@@ -103,17 +120,13 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event) {
 
 }  // namespace
 
-bool IsSilent(const JobState& state) {
-  return state.state() == JobState::STALLED && !absl::StartsWith(state.stalled_reason(), kNoProgress);
-}
-
 absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_view producer, uint64_t only_after) {
   if (only_after != 0 && job != nullptr && job->last > only_after) return Refuse(job->name(), " has moved on");
   if (event.has_control()) {
     // Requests and answers belong to the job; they neither need nor begin an attempt.
     return event.control().phase() == Control::REQUESTED ? MayAsk(job, event.control()) : MayAnswer(job, event.control(), producer);
   }
-  return job == nullptr ? absl::OkStatus() : MayFollowInAttempt(*job, event);
+  return job == nullptr ? absl::OkStatus() : MayFollowInAttempt(*job, event, producer);
 }
 
 const Request* RepeatedRequest(const Job& job, const ProgressEvent& event) {

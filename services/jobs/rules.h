@@ -14,8 +14,14 @@ namespace milepost::jobs {
 // what was said.
 inline constexpr char kNoProgress[] = "no progress for ";
 
+// The code of a failure that the service tells because nothing was heard of the worker.
+inline constexpr char kWorkerLost[] = "WORKER_LOST";
+
 // True if the job is STALLED because its worker is silent.
 bool IsSilent(const v1::JobState& state);
+
+// True if the service ended the job because its worker was lost.
+bool IsLost(const v1::JobState& state);
 
 // OK if `event` may follow. Otherwise FAILED_PRECONDITION with the reason, which is the worker's answer; or NOT_FOUND
 // for a request to a job that is not known. `job` is null if nothing was heard of it. With `only_after` other than 0 the

@@ -14,11 +14,7 @@ namespace {
 using v1::Control;
 using v1::JobState;
 
-constexpr char kWorkerLost[] = "WORKER_LOST";
-
 std::string Seconds(int64_t nanos) { return absl::StrCat(nanos / kSecond, " s"); }
-
-bool IsLost(const Job& job) { return job.state.state() == JobState::FAILED && job.state.error().code() == kWorkerLost; }
 
 // Compared by seconds first, because far-off ones do not fit into nanoseconds.
 bool Passed(const google::protobuf::Timestamp& time, int64_t wall) {
@@ -92,7 +88,7 @@ Words Watch::OnJobs(const JobChanges& changes, int64_t now) {
 void Watch::Look(const JobPtr& job, int64_t now, Words* words) {
   if (Ended(*job) && job->requests.empty()) {
     Drop(job->name());
-    if (IsLost(*job) && !job->producer.empty()) {
+    if (IsLost(job->state) && !job->producer.empty()) {
       // It may be there again, or have been silent on an open stream.
       words->losses.push_back({job->producer, MakeLost(*job)});
       lost_[job->name()] = job;

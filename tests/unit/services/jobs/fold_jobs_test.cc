@@ -41,6 +41,7 @@ std::map<std::string, std::string> Others(const Fold& fold) {
       absl::StrAppend(&text, " ", r.seq, "/", r.action, "/", r.phase, "/", r.deadline_nanos, "/", r.reason, "/", r.superseded);
     }
     for (const std::string& name : *job->names) absl::StrAppend(&text, " ", name);
+    for (const std::string& producer : job->replaced) absl::StrAppend(&text, " ", producer);
   });
   return others;
 }

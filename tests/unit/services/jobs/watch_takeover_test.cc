@@ -1,4 +1,6 @@
-// Which worker a job has when others report on it too.
+// Which worker a job has when others report on it too, when it was silent, and when another one takes over.
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 namespace milepost::jobs {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using v1::Control;
 using v1::JobState;
@@ -55,6 +58,85 @@ TEST_F(WatchTest, AWorkerKeepsTheJobThatOthersReportOnWithoutAStream) {
   }
   Pass(kLostAfter);
   EXPECT_EQ(Job()->state.error().code(), "WORKER_LOST");
+}
+
+// What a worker says of an attempt.
+class TakeoverTest : public WatchTest {
+ protected:
+  Verdict Says(const std::string& producer, uint32_t attempt, JobState::State state = JobState::RUNNING) {
+    v1::ProgressEvent event = Status(state);
+    if (attempt != 1) event.set_attempt(attempt);
+    return Append(event, producer);
+  }
+  bool Refused(const Verdict& verdict) { return absl::IsFailedPrecondition(verdict.status); }
+};
+
+TEST_F(TakeoverTest, AWorkerThatWasLostCannotTakeTheAttemptOfTheNextOne) {
+  Says("p", 1);
+  Pass(kLostAfter + kMinute);
+  ASSERT_EQ(Job()->state.error().code(), "WORKER_LOST");
+  watch_.OnConnected("q", kDefaultLeaseNanos, now_);
+  Says("q", 2);
+  EXPECT_TRUE(Refused(Says("p", 2)));
+  EXPECT_THAT(Says("p", 2).status.message(), HasSubstr("job:1 has another worker"));
+  v1::ProgressEvent notice = testing::MakeNotice("job:1");
+  notice.set_attempt(2);
+  EXPECT_TRUE(Refused(Append(notice, "p")));
+  EXPECT_TRUE(Refused(Append(End(true, 2), "p")));
+  EXPECT_EQ(Job()->producer, "q");
+  const uint64_t cancel = Ask(Control::CANCEL);
+  EXPECT_TRUE(Refused(Reply(cancel, Control::CANCEL, Control::HONOURED))) << "it is for q";
+  EXPECT_FALSE(Refused(Says("q", 2)));
+  EXPECT_FALSE(Refused(Says("p", 3))) << "another attempt is open to everybody";
+}
+
+TEST_F(TakeoverTest, AWorkerThatStartsAnewGoesOnWithTheAttemptAtOnce) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Says("p", 1);
+  watch_.OnDisconnected("p", false, now_);
+  EXPECT_FALSE(Refused(Says("q", 1)));
+  EXPECT_EQ(Job()->producer, "q");
+  EXPECT_FALSE(Refused(Says("p", 1))) << "nobody has missed it, and several may work on a job";
+}
+
+TEST_F(TakeoverTest, AWorkerThatWasSilentCannotComeBackToAnAttemptThatGoesOnWithoutIt) {
+  Says("p", 1);
+  Pass(kDefaultLeaseNanos);
+  ASSERT_EQ(State(), JobState::STALLED);
+  EXPECT_FALSE(Refused(Says("q", 1)));
+  EXPECT_TRUE(Refused(Says("p", 1)));
+  Pass(kDefaultLeaseNanos);
+  ASSERT_EQ(State(), JobState::STALLED);
+  EXPECT_FALSE(Refused(Says("p", 1))) << "now it is the other one that is silent";
+  EXPECT_TRUE(Refused(Says("q", 1)));
+}
+
+TEST_F(TakeoverTest, AnAttemptThatIsQueuedIsOpenToEverybody) {
+  Says("p", 1);
+  Pass(kLostAfter + kMinute);
+  Says("q", 2, JobState::QUEUED);
+  EXPECT_FALSE(Refused(Says("p", 2)));
+  EXPECT_EQ(Job()->producer, "p");
+}
+
+TEST_F(TakeoverTest, WorkersThatWereReplacedAreRememberedUpToALimitAndOverARestart) {
+  for (size_t i = 0; i <= kMaxReplaced + 1; ++i) {
+    Says("p" + std::to_string(i), i + 1);
+    if (i <= kMaxReplaced) Pass(kLostAfter + kMinute);
+  }
+  fold_.TakeChanges();
+  Fold again;
+  Fold::Loader loader(&again);
+  fold_.Save(0, [&](const std::string& key, const std::string& value) { EXPECT_TRUE(loader.Add(key, value).ok()); });
+  loader.Finish();
+  v1::ProgressEvent event = Status(JobState::RUNNING);
+  event.set_attempt(kMaxReplaced + 2);
+  for (size_t i = 0; i <= kMaxReplaced; ++i) {
+    v1::ProgressEvent copy = event;
+    const std::string producer = "p" + std::to_string(i);
+    const Input input{.seq = ++seq_, .commit_nanos = kWallStart + now_, .event = &copy, .producer = producer, .number = 99};
+    EXPECT_EQ(again.Apply(input).is_event, i == 0) << producer;
+  }
 }
 
 }  // namespace
