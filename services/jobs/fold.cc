@@ -162,6 +162,8 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   if (!verdict->status.ok()) return;
   event.mutable_resources()->Clear();
   for (size_t i = 1; i < names->size(); ++i) event.add_resources((*names)[i]);
+  // Requests and answers belong to the job, whatever attempt it is at.
+  if (event.has_control() && known->state.attempt() > 1) event.set_attempt(known->state.attempt());
   event.set_seq(input.seq);
   SetCommitTime(input.commit_nanos, &event);
 

@@ -162,5 +162,15 @@ TEST_F(WatchTest, WhatIsCancellingIsNotStalledAndStillEnds) {
   EXPECT_EQ(Job()->state.error().code(), "WORKER_LOST");
 }
 
+TEST_F(WatchTest, ControlSaysWhichAttemptItIsOf) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  v1::ProgressEvent running = Status(JobState::RUNNING);
+  running.set_attempt(2);
+  Append(running, "p");
+  Reply(Ask(Control::PAUSE), Control::PAUSE, Control::DELIVERED);
+  ASSERT_THAT(log_, SizeIs(3));
+  for (const v1::ProgressEvent& event : log_) EXPECT_EQ(event.attempt(), 2u) << event.event_case();
+}
+
 }  // namespace
 }  // namespace milepost::jobs
