@@ -280,7 +280,12 @@ void Watch::SayState(const Watched& watched, int64_t now, int64_t wall, std::vec
   const Lease* lease = LeaseOf(job);
   const bool silent = lease != nullptr && now >= lease->end();
   const bool stands_still = state == JobState::STALLED && !IsSilent(job.state);
-  if (silent && now >= lease->end() + lost_after_) {
+  if (silent && now >= lease->end() + lost_after_ && state == JobState::CANCELLING) {
+    // As it was asked for, and as the worker had agreed to.
+    Saying cancelled{EventFor(job), job.last};
+    cancelled.event.mutable_cancelled()->set_reason("the worker was lost while it wound down");
+    sayings->push_back(std::move(cancelled));
+  } else if (silent && now >= lease->end() + lost_after_) {
     sayings->push_back(
         SayFailed(job, kWorkerLost, absl::StrCat("nothing was heard of the worker for ", Seconds(now - lease->heard_at)), true));
   } else if (silent && (state != JobState::STALLED || stands_still) && state != JobState::CANCELLING &&
