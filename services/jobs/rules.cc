@@ -51,6 +51,12 @@ absl::Status MayAsk(const Job* job, const Control& control) {
   if (state == JobState::CANCELLING && control.action() != Control::CANCEL) {
     return Refuse(action, ": ", job->name(), " is cancelling");
   }
+  const bool to_be_cancelled = std::any_of(job->requests.begin(), job->requests.end(), [](const Request& r) {
+    return r.action == Control::CANCEL;
+  });
+  if (to_be_cancelled && control.action() != Control::CANCEL) {
+    return Refuse(action, ": ", job->name(), " was asked to cancel");
+  }
   if (!contract::HasEnded(state)) return absl::OkStatus();
   return Refuse(action, ": ", job->name(), " has ended: it is " + Lower(JobState::State_Name(state)));
 }

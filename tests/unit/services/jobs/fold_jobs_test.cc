@@ -155,13 +155,13 @@ TEST(FoldJobsTest, AControlEventBeginsNoAttempt) {
   EXPECT_EQ(driver.Why("progress", 1), "");
 }
 
-TEST(FoldJobsTest, ARequestWhosePlaceWasTakenIsNotRepeated) {
+TEST(FoldJobsTest, ARequestWhosePlaceWasTakenIsNotMadeAgain) {
   Driver driver;
   driver.Apply("running");
   const Verdict pause = driver.Ask(v1::Control::PAUSE);
   EXPECT_EQ(driver.Ask(v1::Control::PAUSE).seq, pause.seq);
   EXPECT_TRUE(driver.Ask(v1::Control::CANCEL).is_event);
-  EXPECT_TRUE(driver.Ask(v1::Control::PAUSE).is_event);
+  EXPECT_TRUE(absl::IsFailedPrecondition(driver.Ask(v1::Control::PAUSE).status));
 }
 
 TEST(FoldJobsTest, WhatIsSharedStaysAsItIs) {

@@ -175,5 +175,15 @@ TEST_F(WatchTest, ControlSaysWhichAttemptItIsOf) {
   for (const v1::ProgressEvent& event : log_) EXPECT_EQ(event.attempt(), 2u) << event.event_case();
 }
 
+TEST_F(WatchTest, NothingIsPausedOrResumedThatIsToBeCancelled) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  Ask(Control::CANCEL, 10 * kSecond);
+  for (const Control::Action action : {Control::PAUSE, Control::RESUME}) EXPECT_EQ(Ask(action), 0u) << action;
+  EXPECT_THAT(commands_, SizeIs(1));
+  Pass(kMinute, {"p"});
+  EXPECT_NE(Ask(Control::PAUSE), 0u) << "the request to cancel has timed out";
+}
+
 }  // namespace
 }  // namespace milepost::jobs
