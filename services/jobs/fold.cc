@@ -140,7 +140,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   v1::ProgressEvent& event = *input.event;
   Slot* slot = jobs_.Find(event.job(), Now(input));
   const Job* known = slot == nullptr ? nullptr : slot->job.get();
-  verdict->status = MayFollow(known, event, input.producer, input.only_after);
+  verdict->status = MayFollow(known, event, input.producer, input.commit_nanos, input.only_after);
   if (!verdict->status.ok()) return;
   if (event.has_control() && event.control().phase() == v1::Control::REQUESTED) {
     if (const Request* first = RepeatedRequest(*known, event)) {

@@ -61,13 +61,17 @@ absl::Status MayAsk(const Job* job, const Control& control) {
   return Refuse(action, ": ", job->name(), " has ended: it is " + Lower(JobState::State_Name(state)));
 }
 
-absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view producer) {
+absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view producer, int64_t commit_nanos) {
   const Request* request = job == nullptr ? nullptr : FindRequest(*job, control.request());
   if (request == nullptr || !request->open()) {
     return Refuse("control.request: ", control.request(), " is not open: it was answered, timed out or never made");
   }
   if (!producer.empty() && producer != job->producer) {
     return Refuse("control.request: ", control.request(), " is for the worker that publishes for ", job->name());
+  }
+  // The service itself has no stream: it ends what nobody answered in time.
+  if (!producer.empty() && commit_nanos >= request->deadline_nanos) {
+    return Refuse("control.request: ", control.request(), " was not answered by its deadline");
   }
   const bool winds_down = job->state.state() == JobState::CANCELLING && control.phase() == Control::HONOURED;
   if (winds_down && (control.action() == Control::PAUSE || control.action() == Control::RESUME)) {
@@ -126,11 +130,13 @@ absl::Status MayFollowInAttempt(const Job& job, const ProgressEvent& event, absl
 
 }  // namespace
 
-absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_view producer, uint64_t only_after) {
+absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_view producer, int64_t commit_nanos,
+                       uint64_t only_after) {
   if (only_after != 0 && job != nullptr && job->last > only_after) return Refuse(job->name(), " has moved on");
   if (event.has_control()) {
     // Requests and answers belong to the job; they neither need nor begin an attempt.
-    return event.control().phase() == Control::REQUESTED ? MayAsk(job, event.control()) : MayAnswer(job, event.control(), producer);
+    if (event.control().phase() == Control::REQUESTED) return MayAsk(job, event.control());
+    return MayAnswer(job, event.control(), producer, commit_nanos);
   }
   return job == nullptr ? absl::OkStatus() : MayFollowInAttempt(*job, event, producer);
 }

@@ -26,7 +26,9 @@ bool IsLost(const v1::JobState& state);
 // OK if `event` may follow. Otherwise FAILED_PRECONDITION with the reason, which is the worker's answer; or NOT_FOUND
 // for a request to a job that is not known. `job` is null if nothing was heard of it. With `only_after` other than 0 the
 // event holds only if the job's newest event is not past that sequence. `producer`: whose stream it came by; empty: none.
-absl::Status MayFollow(const Job* job, const v1::ProgressEvent& event, absl::string_view producer, uint64_t only_after);
+// `commit_nanos`: when the event is committed.
+absl::Status MayFollow(const Job* job, const v1::ProgressEvent& event, absl::string_view producer, int64_t commit_nanos,
+                       uint64_t only_after);
 
 // The request that `event`, a REQUESTED control event, repeats: one of the same action that has not come to its end.
 const Request* RepeatedRequest(const Job& job, const v1::ProgressEvent& event);

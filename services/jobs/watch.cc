@@ -179,7 +179,7 @@ void Watch::OnDisconnected(const std::string& producer, bool clean, int64_t hear
   if (it->second.jobs.empty()) leases_.erase(it);
 }
 
-std::vector<Command> Watch::CommandsFor(const std::string& producer) const {
+std::vector<Command> Watch::CommandsFor(const std::string& producer, int64_t wall) const {
   std::vector<Command> commands;
   const auto it = leases_.find(producer);
   if (it == leases_.end()) return commands;
@@ -187,7 +187,8 @@ std::vector<Command> Watch::CommandsFor(const std::string& producer) const {
     const auto watched = watched_.find(name);
     if (watched == watched_.end()) continue;
     for (const Request& request : watched->second.job->requests) {
-      if (request.open() && !request.superseded) commands.push_back(MakeCommand(*watched->second.job, request));
+      if (!request.open() || request.superseded || wall >= request.deadline_nanos) continue;
+      commands.push_back(MakeCommand(*watched->second.job, request));
     }
   }
   // In the order in which they were asked.

@@ -73,8 +73,9 @@ class Watch {
   void OnHeard(const std::string& producer, int64_t heard_at);
   void OnDisconnected(const std::string& producer, bool clean, int64_t heard_at);
 
-  // What a producer that begins a stream is told: the requests that wait for it, and the jobs it lost.
-  std::vector<Command> CommandsFor(const std::string& producer) const;
+  // What a producer that begins a stream is told: the requests that wait for it and are not past their deadline, and the
+  // jobs it lost.
+  std::vector<Command> CommandsFor(const std::string& producer, int64_t wall) const;
   std::vector<v1::PublishStreamResponse::Lost> LostBy(const std::string& producer) const;
 
   // To be called every second or so.

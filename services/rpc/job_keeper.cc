@@ -83,7 +83,7 @@ void JobKeeper::Disconnect(const std::string& producer, bool clean, const Publis
 
 void JobKeeper::Greet(const std::string& producer, v1::PublishStreamResponse* reply) {
   const std::lock_guard lock(mutex_);
-  for (jobs::Command& command : watch_.CommandsFor(producer)) *reply->add_commands() = std::move(command.command);
+  for (jobs::Command& command : watch_.CommandsFor(producer, WallNanos())) *reply->add_commands() = std::move(command.command);
   for (auto& lost : watch_.LostBy(producer)) *reply->add_lost() = std::move(lost);
 }
 

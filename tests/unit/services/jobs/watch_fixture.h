@@ -96,6 +96,8 @@ class WatchTest : public ::testing::Test {
     return found;
   }
   v1::JobState::State State() { return Job()->state.state(); }
+  // What a producer that begins a stream is asked.
+  std::vector<Command> Commands(const std::string& producer) { return watch_.CommandsFor(producer, kWallStart + now_); }
   // The phases that were told of a request, in order.
   std::vector<v1::Control::Phase> Phases(uint64_t request) {
     std::vector<v1::Control::Phase> phases;

@@ -26,7 +26,7 @@ TEST_F(WatchTest, ARequestIsHandedOverOnceAndAnswered) {
   EXPECT_EQ(commands_[0].producer, "p");
   EXPECT_EQ(commands_[0].command.request(), request);
   EXPECT_EQ(commands_[0].command.action(), Control::PAUSE);
-  EXPECT_THAT(watch_.CommandsFor("p"), SizeIs(1)) << "for a worker that connects again";
+  EXPECT_THAT(Commands("p"), SizeIs(1)) << "for a worker that connects again";
   Append(testing::MakeProgress("job:1", "a"), "p");
   EXPECT_FALSE(Reply(request, Control::CANCEL, Control::HONOURED).is_event) << "another action was asked for";
   EXPECT_TRUE(Reply(request, Control::PAUSE, Control::DELIVERED).is_event);
@@ -37,7 +37,7 @@ TEST_F(WatchTest, ARequestIsHandedOverOnceAndAnswered) {
   Pass(5 * kMinute, {"p"});
   EXPECT_THAT(Phases(request), ElementsAre(Control::DELIVERED, Control::HONOURED));
   EXPECT_THAT(commands_, SizeIs(1));
-  EXPECT_THAT(watch_.CommandsFor("p"), IsEmpty());
+  EXPECT_THAT(Commands("p"), IsEmpty());
 }
 
 TEST_F(WatchTest, ARequestThatIsNotAnsweredTimesOutOnce) {
@@ -128,8 +128,8 @@ TEST_F(WatchTest, ARequestFollowsTheJobToTheWorkerThatPublishesForItNow) {
   ASSERT_THAT(commands_, SizeIs(2));
   EXPECT_EQ(commands_[1].producer, "q");
   EXPECT_EQ(commands_[1].command.request(), request);
-  EXPECT_THAT(watch_.CommandsFor("p"), IsEmpty());
-  EXPECT_THAT(watch_.CommandsFor("q"), SizeIs(1));
+  EXPECT_THAT(Commands("p"), IsEmpty());
+  EXPECT_THAT(Commands("q"), SizeIs(1));
   EXPECT_FALSE(Reply(request, Control::CANCEL, Control::HONOURED).is_event) << "p is not its worker any more";
   EXPECT_EQ(State(), JobState::RUNNING);
 }
@@ -183,6 +183,20 @@ TEST_F(WatchTest, NothingIsPausedOrResumedThatIsToBeCancelled) {
   EXPECT_THAT(commands_, SizeIs(1));
   Pass(kMinute, {"p"});
   EXPECT_NE(Ask(Control::PAUSE), 0u) << "the request to cancel has timed out";
+}
+
+TEST_F(WatchTest, AnAnswerCountsUntilTheDeadline) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  const uint64_t pause = Ask(Control::PAUSE, 10 * kSecond);
+  now_ += 10 * kSecond;  // the service was away
+  EXPECT_THAT(Commands("p"), IsEmpty());
+  for (const Control::Phase phase : {Control::DELIVERED, Control::HONOURED, Control::REFUSED}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(Reply(pause, Control::PAUSE, phase).status)) << phase;
+  }
+  Pass(kSecond, {"p"});
+  EXPECT_THAT(Phases(pause), ElementsAre(Control::TIMED_OUT));
+  EXPECT_EQ(State(), JobState::RUNNING);
 }
 
 }  // namespace
