@@ -108,7 +108,7 @@ class Producer::Driver {
 
   void Deliver() {
     for (const auto& lost : outbox_.TakeLost()) {
-      if (options_.on_lost) options_.on_lost(lost.job(), lost.attempt());
+      if (options_.on_lost) options_.on_lost(lost);
     }
     for (const auto& command : outbox_.TakeCommands()) {
       if (options_.on_command) options_.on_command(command);

@@ -23,9 +23,9 @@ struct ProducerOptions {
   // A request of the service (cancel, pause, …), each once. Absent: ignored.
   std::function<void(const v1::PublishStreamResponse::Command&)> on_command;
   // The service took the job's `attempt`, its newest one, for lost while this producer was away. If that was this
-  // producer's attempt, its events go out as the next one from here on by themselves. If this producer is at an older
-  // one, another worker has taken over and what is published for the job is refused. Each attempt once.
-  std::function<void(const std::string& job, uint32_t attempt)> on_lost;
+  // producer's attempt, its events go out as the next one from here on by themselves. If `replaced`, or if this producer is
+  // at an older one, another worker has taken over and what is published for the job is refused. Each attempt once.
+  std::function<void(const v1::PublishStreamResponse::Lost&)> on_lost;
 };
 
 // Publishes events in order over one stream, which it opens again, with growing pauses, as often as it breaks. An event

@@ -43,7 +43,7 @@ void PublishSession::OnResponse(const v1::PublishStreamResponse& response) {
     if (seen_requests_.Add(command)) commands_.push_back(command);
   }
   for (const auto& lost : response.lost()) {
-    if (lost_jobs_.Add(lost.job(), lost.attempt())) lost_.push_back(lost);
+    if (lost_jobs_.Add(lost.job(), lost.attempt(), lost.replaced())) lost_.push_back(lost);
   }
   if (response.lost_size() > 0) spool_.ChangeUnsent([this](v1::ProgressEvent* event) { GoOn(event); });
 }

@@ -56,8 +56,8 @@ class PublishSession {
   const std::vector<std::string>& rejections() const { return rejections_; }
   // Requests of the service since the last call, each once however often it was given.
   std::vector<v1::PublishStreamResponse::Command> TakeCommands() { return std::exchange(commands_, {}); }
-  // Jobs that the service gave up, since the last call. What is published for such an attempt from then on, and what
-  // was not sent yet, goes out as the attempt after it.
+  // Jobs that this producer lost, since the last call. If it was not replaced, what is published for such an attempt from
+  // then on, and what was not sent yet, goes out as the attempt after it.
   std::vector<v1::PublishStreamResponse::Lost> TakeLost() { return std::exchange(lost_, {}); }
 
  private:

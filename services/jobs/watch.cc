@@ -64,6 +64,16 @@ v1::PublishStreamResponse::Lost MakeLost(const Job& job) {
   return lost;
 }
 
+v1::PublishStreamResponse::Lost MakeReplaced(const Job& job) {
+  v1::PublishStreamResponse::Lost lost = MakeLost(job);
+  lost.set_replaced(true);
+  return lost;
+}
+
+bool WasReplaced(const Job& job, const std::string& producer) {
+  return std::find(job.replaced.begin(), job.replaced.end(), producer) != job.replaced.end();
+}
+
 Command MakeCommand(const Job& job, const Request& request) {
   Command command{.producer = job.producer};
   command.command.set_request(request.seq);
@@ -88,19 +98,26 @@ Words Watch::OnJobs(const JobChanges& changes, int64_t now) {
 void Watch::Look(const JobPtr& job, int64_t now, Words* words) {
   if (Ended(*job) && job->requests.empty()) {
     Drop(job->name());
-    if (IsLost(job->state) && !job->producer.empty()) {
-      // It may be there again, or have been silent on an open stream.
-      words->losses.push_back({job->producer, MakeLost(*job)});
-      lost_[job->name()] = job;
-      Attach(*job, now);
-    }
+    const bool lost = IsLost(job->state) && !job->producer.empty();
+    // It may be there again, or have been silent on an open stream.
+    if (lost) words->losses.push_back({job->producer, MakeLost(*job)});
+    if (!lost && job->replaced.empty()) return;
+    lost_[job->name()] = job;
+    Attach(*job, now);
     return;
   }
-  lost_.erase(job->name());
+  if (const auto it = lost_.find(job->name()); it != lost_.end()) {
+    Detach(*it->second);
+    lost_.erase(it);
+  }
   Watched& watched = watched_[job->name()];
   const JobPtr before = std::exchange(watched.job, job);
-  if (before != nullptr && before->producer != job->producer) Detach(*before);
+  const bool replaced = before == nullptr || before->replaced != job->replaced;
+  if (before != nullptr && (replaced || before->producer != job->producer)) Detach(*before);
   Attach(*job, now);
+  if (replaced || before->state.attempt() != job->state.attempt()) {
+    for (const std::string& producer : job->replaced) words->losses.push_back({producer, MakeReplaced(*job)});
+  }
   const bool moved = before == nullptr || before->state.attempt() != job->state.attempt() ||
                      before->state.state() != job->state.state() ||
                      before->state.progress_time().seconds() != job->state.progress_time().seconds() ||
@@ -137,18 +154,25 @@ void Watch::Drop(const std::string& name) {
 }
 
 void Watch::Attach(const Job& job, int64_t now) {
-  if (job.producer.empty()) return;
-  const auto [it, added] = leases_.try_emplace(job.producer);
-  // A producer that was heard of before this service started has a lease's time to come back.
-  if (added) it->second.heard_at = Counted(now);
-  it->second.jobs.insert(job.name());
+  const auto attach = [&](const std::string& producer) {
+    const auto [it, added] = leases_.try_emplace(producer);
+    // A producer that was heard of before this service started has a lease's time to come back.
+    if (added) it->second.heard_at = Counted(now);
+    it->second.jobs.insert(job.name());
+  };
+  if (!job.producer.empty()) attach(job.producer);
+  for (const std::string& producer : job.replaced) attach(producer);
 }
 
 void Watch::Detach(const Job& job) {
-  const auto it = leases_.find(job.producer);
-  if (it == leases_.end()) return;
-  it->second.jobs.erase(job.name());
-  if (it->second.jobs.empty() && !it->second.connected) leases_.erase(it);
+  const auto detach = [&](const std::string& producer) {
+    const auto it = leases_.find(producer);
+    if (it == leases_.end()) return;
+    it->second.jobs.erase(job.name());
+    if (it->second.jobs.empty() && !it->second.connected) leases_.erase(it);
+  };
+  detach(job.producer);
+  for (const std::string& producer : job.replaced) detach(producer);
 }
 
 void Watch::OnKnown(const std::string& producer, int64_t lease_nanos) {
@@ -185,7 +209,7 @@ std::vector<Command> Watch::CommandsFor(const std::string& producer, int64_t wal
   if (it == leases_.end()) return commands;
   for (const std::string& name : it->second.jobs) {
     const auto watched = watched_.find(name);
-    if (watched == watched_.end()) continue;
+    if (watched == watched_.end() || watched->second.job->producer != producer) continue;
     for (const Request& request : watched->second.job->requests) {
       if (!request.open() || request.superseded || wall >= request.deadline_nanos) continue;
       commands.push_back(MakeCommand(*watched->second.job, request));
@@ -202,9 +226,15 @@ std::vector<v1::PublishStreamResponse::Lost> Watch::LostBy(const std::string& pr
   const auto it = leases_.find(producer);
   if (it == leases_.end()) return lost;
   for (const std::string& name : it->second.jobs) {
-    const auto job = lost_.find(name);
-    if (job == lost_.end()) continue;
-    lost.push_back(MakeLost(*job->second));
+    const auto ended = lost_.find(name);
+    const auto watched = watched_.find(name);
+    const Job* job = ended != lost_.end() ? ended->second.get() : watched != watched_.end() ? watched->second.job.get() : nullptr;
+    if (job == nullptr) continue;
+    if (WasReplaced(*job, producer)) {
+      lost.push_back(MakeReplaced(*job));
+    } else if (IsLost(job->state) && job->producer == producer) {
+      lost.push_back(MakeLost(*job));
+    }
   }
   return lost;
 }

@@ -74,7 +74,7 @@ class Watch {
   void OnDisconnected(const std::string& producer, bool clean, int64_t heard_at);
 
   // What a producer that begins a stream is told: the requests that wait for it and are not past their deadline, and the
-  // jobs it lost.
+  // jobs it lost, also those that another worker has by now.
   std::vector<Command> CommandsFor(const std::string& producer, int64_t wall) const;
   std::vector<v1::PublishStreamResponse::Lost> LostBy(const std::string& producer) const;
 
@@ -103,7 +103,7 @@ class Watch {
     bool connected = false;
     bool released = false;
     bool known = false;  // it had a stream in this life of the service
-    absl::flat_hash_set<std::string> jobs;  // watched ones, and lost ones
+    absl::flat_hash_set<std::string> jobs;  // watched ones, and lost ones; its own, and those in which it was replaced
     int64_t end() const { return heard_at + nanos; }
   };
 
@@ -126,7 +126,7 @@ class Watch {
   int64_t paused_ = 0;     // all the time in which the service did not work
   absl::flat_hash_map<std::string, Watched> watched_;  // those that have not ended, or have requests
   absl::flat_hash_map<std::string, Lease> leases_;     // by producer
-  absl::flat_hash_map<std::string, JobPtr> lost_;      // those that ended with WORKER_LOST
+  absl::flat_hash_map<std::string, JobPtr> lost_;      // those that ended, and that a producer has lost
 };
 
 }  // namespace milepost::jobs

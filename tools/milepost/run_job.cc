@@ -16,7 +16,7 @@ RunJob::RunJob(Options options)
       producer_({.address = std::move(options.eventd),
                  .lease = options.lease,
                  .on_command = [this](const Request& request) { OnRequest(request); },
-                 .on_lost = [this](const std::string&, uint32_t attempt) { OnLost(attempt); }}) {}
+                 .on_lost = [this](const auto& lost) { OnLost(lost); }}) {}
 
 void RunJob::Publish(v1::ProgressEvent event) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -97,10 +97,10 @@ void RunJob::Answer(const Request& request, v1::Control::Phase phase, absl::stri
 
 // The service ended our attempt while we were away. The producer sends what follows as the next one; we say so at its
 // begin, and count on from there.
-void RunJob::OnLost(uint32_t attempt) {
+void RunJob::OnLost(const v1::PublishStreamResponse::Lost& lost) {
   std::lock_guard lock(mutex_);
-  if (report_.attempt() != attempt) return;
-  report_.SetAttempt(attempt + 1);
+  if (lost.replaced() || report_.attempt() != lost.attempt()) return;
+  report_.SetAttempt(lost.attempt() + 1);
   if (running_) report_.Begin();
 }
 

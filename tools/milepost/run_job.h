@@ -54,7 +54,7 @@ class RunJob {
  private:
   void Publish(v1::ProgressEvent event);
   void OnRequest(const Request& request);
-  void OnLost(uint32_t attempt);
+  void OnLost(const v1::PublishStreamResponse::Lost& lost);
   void Answer(const Request& request, v1::Control::Phase phase, absl::string_view reason);
 
   const std::string name_;

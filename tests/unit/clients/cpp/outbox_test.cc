@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 
 TEST(LostJobsTest, RemembersUpToALimit) {
   LostJobs jobs;
-  for (size_t i = 0; i <= kMaxLostJobs; ++i) jobs.Add(absl::StrCat("job:", i), 1);
+  for (size_t i = 0; i <= kMaxLostJobs; ++i) jobs.Add(absl::StrCat("job:", i), 1, false);
   v1::ProgressEvent event;
   event.set_job("job:0");
   EXPECT_EQ(jobs.AttemptOf(event), 1u);

@@ -56,7 +56,7 @@ TEST(ProducerTest, ALostJobIsToldBeforeItsEventsGoOn) {
     return grpc::Status::OK;
   }});
   Producer producer({.address = service.address(),
-                     .on_lost = [&](const std::string& job, uint32_t attempt) { told.Add(job + " " + std::to_string(attempt)); }});
+                     .on_lost = [&](const auto& lost) { told.Add(lost.job() + " " + std::to_string(lost.attempt())); }});
   EXPECT_THAT(told.Wait(1), ElementsAre("job:1 3"));
   v1::ProgressEvent event;
   event.set_job("job:1");

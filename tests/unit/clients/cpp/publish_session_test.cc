@@ -275,6 +275,24 @@ TEST_F(PublishSessionTest, AJobThatAnotherWorkerTookOverDoesNotGoOn) {
   EXPECT_THAT(Attempts(request_.batch()), ElementsAre(1));
 }
 
+TEST_F(PublishSessionTest, AWorkerThatWasReplacedDoesNotGoOnWhateverItTookForItsOwn) {
+  Connect();
+  session_.OnResponse(Lost(1));
+  session_.Add(Line("ours is 2"));
+  v1::PublishStreamResponse replaced = Lost(2);
+  replaced.mutable_lost(0)->set_replaced(true);
+  for (int i = 0; i < 2; ++i) session_.OnResponse(replaced);
+  session_.Add(Progress("a", 0.1, 1));
+  session_.Add(Progress("a", 0.1, 2));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(2, 1, 2));
+  EXPECT_THAT(session_.TakeLost(), SizeIs(2)) << "each once";
+  session_.OnResponse(Lost(3));  // which it may have begun later
+  session_.Add(Progress("a", 0.1, 3));
+  ASSERT_TRUE(Next());
+  EXPECT_THAT(Attempts(request_.batch()), ElementsAre(4));
+}
+
 TEST_F(PublishSessionTest, OldProgressStillGoesFirstAfterAJobWasLost) {
   for (const double fraction : {0.1, 0.2}) session_.Add(Progress("a", fraction));
   session_.OnResponse(Lost(1));

@@ -1,4 +1,5 @@
 // Which worker a job has when others report on it too, when it was silent, and when another one takes over.
+#include <memory>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@ namespace milepost::jobs {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using v1::Control;
 using v1::JobState;
@@ -137,6 +139,39 @@ TEST_F(TakeoverTest, WorkersThatWereReplacedAreRememberedUpToALimitAndOverAResta
     const Input input{.seq = ++seq_, .commit_nanos = kWallStart + now_, .event = &copy, .producer = producer, .number = 99};
     EXPECT_EQ(again.Apply(input).is_event, i == 0) << producer;
   }
+}
+
+TEST_F(WatchTest, AWorkerThatWasLostIsToldThatAnotherOneHasTheJob) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "p");
+  Pass(kLostAfter + kMinute);
+  ASSERT_EQ(Job()->state.error().code(), "WORKER_LOST");
+  losses_.clear();
+  v1::ProgressEvent next = Status(JobState::RUNNING);
+  next.set_attempt(2);
+  Append(next, "q");
+  ASSERT_THAT(losses_, SizeIs(1)) << "on its open stream, at once";
+  EXPECT_EQ(losses_[0].producer, "p");
+  EXPECT_EQ(losses_[0].lost.attempt(), 2u);
+  EXPECT_TRUE(losses_[0].lost.replaced());
+  const auto told = [&] {
+    const auto lost = watch_.LostBy("p");
+    return lost.size() == 1 && lost[0].job() == "job:1" && lost[0].attempt() == 2 && lost[0].replaced();
+  };
+  EXPECT_TRUE(told()) << "when it comes back";
+  v1::ProgressEvent progress = testing::MakeProgress("job:1", "a");
+  progress.set_attempt(2);
+  Append(progress, "q");
+  EXPECT_THAT(losses_, SizeIs(1));
+  Ask(Control::PAUSE);
+  EXPECT_THAT(Commands("p"), IsEmpty());
+  EXPECT_THAT(watch_.LostBy("q"), IsEmpty());
+  std::destroy_at(&watch_);  // the service starts anew, and knows from the log
+  std::construct_at(&watch_, kLostAfter);
+  Show(JobChanges{.jobs = {Job()}});
+  EXPECT_TRUE(told());
+  Append(End(true, 2), "q");
+  EXPECT_TRUE(told()) << "after the end, too";
 }
 
 }  // namespace
