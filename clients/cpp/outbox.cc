@@ -47,6 +47,11 @@ std::vector<v1::PublishStreamResponse::Command> Outbox::TakeCommands() {
   return session_.TakeCommands();
 }
 
+std::vector<v1::PublishStreamResponse::Command> Outbox::TakeDelivered() {
+  std::lock_guard lock(mutex_);
+  return session_.TakeDelivered();
+}
+
 std::vector<v1::PublishStreamResponse::Lost> Outbox::TakeLost() {
   std::lock_guard lock(mutex_);
   return session_.TakeLost();

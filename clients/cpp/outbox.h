@@ -39,6 +39,7 @@ class Outbox {
   void OnResponse(const v1::PublishStreamResponse& response);
   bool NextRequest(Time now, v1::PublishStreamRequest* request);
   std::vector<v1::PublishStreamResponse::Command> TakeCommands();
+  std::vector<v1::PublishStreamResponse::Command> TakeDelivered();
   std::vector<v1::PublishStreamResponse::Lost> TakeLost();
   // Sleeps until something changed, a renewal is due or `until`.
   void Wait(Time until);

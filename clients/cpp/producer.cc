@@ -113,6 +113,9 @@ class Producer::Driver {
     for (const auto& command : outbox_.TakeCommands()) {
       if (options_.on_command) options_.on_command(command);
     }
+    for (const auto& command : outbox_.TakeDelivered()) {
+      if (options_.on_delivered) options_.on_delivered(command);
+    }
   }
 
   bool Stopping() const { return stop_by_set_.load(std::memory_order_acquire); }

@@ -19,9 +19,12 @@ struct ProducerOptions {
   std::chrono::milliseconds lease = std::chrono::seconds(30);
   // How much it keeps while the service is away.
   SpoolLimits limits;
-  // Both are called on the producer's own thread, which also renews the lease: they must not block. They may publish.
+  // All are called on the producer's own thread, which also renews the lease: they must not block. They may publish.
   // A request of the service (cancel, pause, …), each once. Absent: ignored.
   std::function<void(const v1::PublishStreamResponse::Command&)> on_command;
+  // The DELIVERED that was published for a request of on_command is in the log: the request is open, and this is the time to
+  // act on it. Not called for one that had ended when its DELIVERED came, as may be after a time away. Absent: ignored.
+  std::function<void(const v1::PublishStreamResponse::Command&)> on_delivered;
   // The service took the job's `attempt`, its newest one, for lost while this producer was away. If that was this
   // producer's attempt, its events go out as the next one from here on by themselves. If `replaced`, or if this producer is
   // at an older one, another worker has taken over and what is published for the job is refused. Each attempt once.

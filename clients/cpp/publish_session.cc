@@ -1,9 +1,18 @@
 #include "clients/cpp/publish_session.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/check_event.h"
 
 namespace milepost::client {
+namespace {
+
+bool IsDelivered(const v1::ProgressEvent& event) {
+  return event.has_control() && event.control().phase() == v1::Control::DELIVERED;
+}
+
+}  // namespace
 
 bool PublishSession::Add(v1::ProgressEvent event) {
   if (const absl::Status status = CheckEvent(event); !status.ok()) {
@@ -31,21 +40,45 @@ void PublishSession::OnDisconnected() { state_ = State::kDisconnected; }
 
 void PublishSession::OnResponse(const v1::PublishStreamResponse& response) {
   if (response.has_credit()) credit_ = response.credit();
-  for (const auto& rejection : response.rejections()) {
-    // A number that is acked already was reported on an earlier stream.
-    if (rejection.number() > spool_.acked()) Reject(rejection.message());
-  }
+  for (const auto& rejection : response.rejections()) TakeRejection(rejection);
   if (response.has_acked()) {
+    TakeDeliveries(response);
     spool_.Ack(response.acked());
     if (state_ == State::kGreeted) state_ = State::kOpen;
   }
   for (const auto& command : response.commands()) {
-    if (seen_requests_.Add(command)) commands_.push_back(command);
+    if (!seen_requests_.Add(command)) continue;
+    commands_.push_back(command);
+    undelivered_.Add(command);
   }
   for (const auto& lost : response.lost()) {
     if (lost_jobs_.Add(lost.job(), lost.attempt(), lost.replaced())) lost_.push_back(lost);
   }
   if (response.lost_size() > 0) spool_.ChangeUnsent([this](v1::ProgressEvent* event) { GoOn(event); });
+}
+
+void PublishSession::TakeRejection(const v1::PublishStreamResponse::Rejection& rejection) {
+  // A number that is acked already was reported on an earlier stream.
+  if (rejection.number() <= spool_.acked()) return;
+  const v1::ProgressEvent* event = spool_.Sent(rejection.number());
+  // That a request had ended is no fault of the application's.
+  if (event != nullptr && IsDelivered(*event) && undelivered_.Take(event->job(), event->control())) return;
+  Reject(rejection.message());
+}
+
+void PublishSession::TakeDeliveries(const v1::PublishStreamResponse& response) {
+  for (uint64_t number = spool_.acked() + 1; number <= response.acked(); ++number) {
+    const v1::ProgressEvent* event = spool_.Sent(number);
+    if (event == nullptr) break;
+    if (!IsDelivered(*event)) continue;
+    auto command = undelivered_.Take(event->job(), event->control());
+    if (!command) continue;
+    // The answer to a hello acks without saying what was rejected; but it names the requests that are open.
+    const bool open = state_ != State::kGreeted || std::any_of(response.commands().begin(), response.commands().end(), [&](const auto& c) {
+      return c.request() == command->request() && c.action() == command->action() && c.job() == command->job();
+    });
+    if (open) delivered_.push_back(*std::move(command));
+  }
 }
 
 bool PublishSession::NextRequest(Time now, v1::PublishStreamRequest* request) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "clients/cpp/delivered_requests.h"
 #include "clients/cpp/lost_jobs.h"
 #include "clients/cpp/seen_requests.h"
 #include "clients/cpp/spool.h"
@@ -56,6 +57,9 @@ class PublishSession {
   const std::vector<std::string>& rejections() const { return rejections_; }
   // Requests of the service since the last call, each once however often it was given.
   std::vector<v1::PublishStreamResponse::Command> TakeCommands() { return std::exchange(commands_, {}); }
+  // Those of them whose DELIVERED, which the application published, is in the log since the last call: the request was open
+  // then. One that had ended is not among them.
+  std::vector<v1::PublishStreamResponse::Command> TakeDelivered() { return std::exchange(delivered_, {}); }
   // Jobs that this producer lost, since the last call. If it was not replaced, what is published for such an attempt from
   // then on, and what was not sent yet, goes out as the attempt after it.
   std::vector<v1::PublishStreamResponse::Lost> TakeLost() { return std::exchange(lost_, {}); }
@@ -69,6 +73,9 @@ class PublishSession {
   };
 
   void Reject(std::string message);
+  void TakeRejection(const v1::PublishStreamResponse::Rejection& rejection);
+  // Looks at what is about to be acked by `response`.
+  void TakeDeliveries(const v1::PublishStreamResponse& response);
   // Sets the attempt under which the event is to go out.
   void GoOn(v1::ProgressEvent* event) const;
 
@@ -81,6 +88,8 @@ class PublishSession {
   std::vector<std::string> rejections_;
   SeenRequests seen_requests_;
   std::vector<v1::PublishStreamResponse::Command> commands_;
+  DeliveredRequests undelivered_;
+  std::vector<v1::PublishStreamResponse::Command> delivered_;
   LostJobs lost_jobs_;
   std::vector<v1::PublishStreamResponse::Lost> lost_;
 };

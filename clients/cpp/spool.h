@@ -48,6 +48,11 @@ class Spool {
   // All numbers up to `number` are safe. Numbers that were never sent are ignored.
   void Ack(uint64_t number);
 
+  // The event that was sent as `number` and is not acked; null if there is none.
+  const v1::ProgressEvent* Sent(uint64_t number) const {
+    return number >= first_ && number - first_ < sent_.size() ? &sent_[number - first_].event : nullptr;
+  }
+
   bool empty() const { return sent_.empty() && unsent_.empty(); }
   size_t events() const { return sent_.size() + unsent_.size(); }
   size_t bytes() const { return bytes_; }

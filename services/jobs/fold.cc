@@ -142,7 +142,7 @@ void Fold::Judge(const Input& input, Verdict* verdict) {
   const Job* known = slot == nullptr ? nullptr : slot->job.get();
   verdict->status = MayFollow(known, event, input.producer, input.commit_nanos, input.only_after);
   if (!verdict->status.ok()) return;
-  if (event.has_control() && event.control().phase() == v1::Control::REQUESTED) {
+  if (event.has_control()) {
     if (const Request* first = RepeatedRequest(*known, event)) {
       verdict->seq = first->seq;
       return;

@@ -61,6 +61,10 @@ absl::Status MayAsk(const Job* job, const Control& control) {
   return Refuse(action, ": ", job->name(), " has ended: it is " + Lower(JobState::State_Name(state)));
 }
 
+bool WasDelivered(const Request& request, const Control& control) {
+  return control.phase() == Control::DELIVERED && request.phase == Control::DELIVERED;
+}
+
 absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view producer, int64_t commit_nanos) {
   const Request* request = job == nullptr ? nullptr : FindRequest(*job, control.request());
   if (request == nullptr || !request->open()) {
@@ -80,7 +84,7 @@ absl::Status MayAnswer(const Job* job, const Control& control, absl::string_view
   if (request->action != control.action()) {
     return Refuse("control.action: request ", control.request(), " asked for ", Control::Action_Name(request->action));
   }
-  if (control.phase() == Control::DELIVERED && request->phase == Control::DELIVERED) {
+  if (producer.empty() && WasDelivered(*request, control)) {
     return Refuse("control.phase: request ", control.request(), " was delivered already");
   }
   return absl::OkStatus();
@@ -142,6 +146,10 @@ absl::Status MayFollow(const Job* job, const ProgressEvent& event, absl::string_
 }
 
 const Request* RepeatedRequest(const Job& job, const ProgressEvent& event) {
+  if (event.control().phase() != Control::REQUESTED) {
+    const Request* request = FindRequest(job, event.control().request());
+    return request != nullptr && WasDelivered(*request, event.control()) ? request : nullptr;
+  }
   for (const Request& request : job.requests) {
     if (request.action == event.control().action() && !request.superseded) return &request;
   }

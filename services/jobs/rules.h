@@ -30,7 +30,8 @@ bool IsLost(const v1::JobState& state);
 absl::Status MayFollow(const Job* job, const v1::ProgressEvent& event, absl::string_view producer, int64_t commit_nanos,
                        uint64_t only_after);
 
-// The request that `event`, a REQUESTED control event, repeats: one of the same action that has not come to its end.
+// The request that `event`, a control event that may follow, repeats: REQUESTED of an action whose request has not come to its
+// end, or DELIVERED of what was delivered before, perhaps to the worker before this one. Null if it repeats nothing.
 const Request* RepeatedRequest(const Job& job, const v1::ProgressEvent& event);
 
 // Carries the effect of an event that may follow over to job.requests and job.before_stall. `job.state` is still that of

@@ -16,6 +16,7 @@ RunJob::RunJob(Options options)
       producer_({.address = std::move(options.eventd),
                  .lease = options.lease,
                  .on_command = [this](const Request& request) { OnRequest(request); },
+                 .on_delivered = [this](const Request& request) { OnDelivered(request); },
                  .on_lost = [this](const auto& lost) { OnLost(lost); }}) {}
 
 void RunJob::Publish(v1::ProgressEvent event) {
@@ -79,6 +80,10 @@ void RunJob::OnRequest(const Request& request) {
     if (closing_) return;  // nobody will act on it, and the end of the job ends it
   }
   Answer(request, v1::Control::DELIVERED, "");
+}
+
+// The request was open until now. One that had ended while we were away does not come here.
+void RunJob::OnDelivered(const Request& request) {
   std::lock_guard lock(mutex_);
   requests_.push_back(request);
   if (requests_.size() > kMaxWaitingRequests) requests_.pop_front();

@@ -42,7 +42,7 @@ class RunJob {
 
   // Readable when there is a request to take.
   int requests_fd() const { return asked_.fd(); }
-  // The next request; it has been answered DELIVERED.
+  // The next request; that it was DELIVERED is in the log.
   std::optional<Request> TakeRequest();
   void Honour(const Request& request);
   void Refuse(const Request& request, absl::string_view reason);
@@ -54,6 +54,7 @@ class RunJob {
  private:
   void Publish(v1::ProgressEvent event);
   void OnRequest(const Request& request);
+  void OnDelivered(const Request& request);
   void OnLost(const v1::PublishStreamResponse::Lost& lost);
   void Answer(const Request& request, v1::Control::Phase phase, absl::string_view reason);
 

@@ -199,5 +199,14 @@ TEST_F(WatchTest, AnAnswerCountsUntilTheDeadline) {
   EXPECT_EQ(State(), JobState::RUNNING);
 }
 
+TEST_F(WatchTest, AWorkerThatTookOverMayHaveARequestDeliveredAgain) {
+  watch_.OnConnected("p", kDefaultLeaseNanos, now_);
+  Append(Status(JobState::RUNNING), "q");
+  const uint64_t pause = Ask(Control::PAUSE);
+  Append(testing::MakeProgress("job:1", "a"), "p");
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(Reply(pause, Control::PAUSE, Control::DELIVERED).status.ok());
+  EXPECT_THAT(Phases(pause), ElementsAre(Control::DELIVERED)) << "it is in the log once";
+}
+
 }  // namespace
 }  // namespace milepost::jobs
