@@ -20,6 +20,9 @@ inline constexpr int kMaxOutputTail = 20;             // lines
 inline constexpr size_t kMaxTailLineBytes = 512;      // of one line; the rest is cut off
 inline constexpr size_t kMaxStateMetadataBytes = 16 << 10;  // past it only the newest event's metadata stays
 
+// Attempts count from 1 to this.
+inline constexpr uint32_t kMaxAttempt = 1'000'000;
+
 // The attempt that an event is of: absent means 1.
 inline uint32_t AttemptOf(const v1::ProgressEvent& event) { return event.has_attempt() ? event.attempt() : 1; }
 

@@ -97,7 +97,7 @@ bool StallsAgain(const JobState& state, const v1::JobStatus& status) {
 
 // What to do for whoever wants to run the job once more.
 std::string AnotherRun(const JobState& state) {
-  if (state.state() == JobState::COMPLETED) return "; another run needs another name";
+  if (state.state() == JobState::COMPLETED || state.attempt() >= contract::kMaxAttempt) return "; another run needs another name";
   return absl::StrCat("; another run is attempt ", state.attempt() + 1);
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "proto/contract/event_name.h"
+#include "proto/contract/job_state.h"
 #include "proto/contract/resource.h"
 #include "services/rpc/utf8.h"
 
@@ -134,7 +135,9 @@ void CheckNames(const ProgressEvent& event, Checker* check) {
 
 void CheckCommon(const ProgressEvent& event, Checker* check) {
   if (event.has_time()) check->Time("time", event.time());
-  if (event.has_attempt() && event.attempt() == 0) check->Fail("attempt", "is 0: attempts count from 1");
+  if (event.has_attempt() && (event.attempt() == 0 || event.attempt() > contract::kMaxAttempt)) {
+    check->Fail("attempt", "is ", event.attempt(), ": attempts count from 1 to ", contract::kMaxAttempt);
+  }
   check->Name("correlation_id", event.correlation_id(), 0, kMaxNameBytes);
   check->Name("traceparent", event.traceparent(), 0, kMaxNameBytes);
   if (event.has_metadata()) check->Metadata("metadata", event.metadata());

@@ -84,7 +84,9 @@ std::vector<Case> Cases() {
       {resources(17), "resources: 17 names, at most 16"},
       // Common fields.
       {job("attempt: 1 " + kNotice), ""},
+      {job("attempt: 1000000 " + kNotice), ""},
       {job("attempt: 0 " + kNotice), "attempt: is 0"},
+      {job("attempt: 1000001 " + kNotice), "attempt: is 1000001"},
       {job("correlation_id: '" + x(256) + "' " + kNotice), ""},
       {job("correlation_id: '" + x(257) + "' " + kNotice), "correlation_id: has 257 bytes, at most 256"},
       {job("correlation_id: 'a\\rb' " + kNotice), "correlation_id: \"a\\rb\" holds a control character"},
