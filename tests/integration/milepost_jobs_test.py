@@ -232,6 +232,27 @@ class ControlTest(JobsCase):
         self.until(lambda: process_state(child) in (None, "Z"), "the end of the command's child")
         self.assertEqual(self.phases("CANCEL"), ["REQUESTED", "DELIVERED", "HONOURED"])
 
+    def test_a_command_that_reports_for_itself_leaves_the_job_to_the_run(self):
+        report = f"{binary('milepost')} publish --eventd={self.address} --job=job:t --step=render --fraction=0.4"
+        run, _ = self.run_command(f"{report}; exec sleep 60")
+        self.wait_for_event(lambda event: "progress" in event)
+        self.assertEqual(self.milepost("cancel", "--wait", "--deadline=5s", "job:t")[1][-1], "job:t: cancel was honoured")
+        self.assertEqual(run.finish()[0], 4)
+
+    def test_a_request_that_timed_out_while_the_run_was_stopped_is_not_done_afterwards(self):
+        run, pid = self.run_command("exec sleep 60")
+        run.signal(signal.SIGSTOP)
+        self.assertRegex(self.milepost("pause", "--wait", "--deadline=1s", "job:t")[1][-1], "^job:t: pause timed out")
+        run.signal(signal.SIGCONT)
+        # Requests are looked at in their order.
+        self.assertRegex(self.milepost("resume", "--wait", "job:t")[1][-1], "resume was refused: the command is not paused")
+        self.assertNotEqual(process_state(pid), "T")
+        self.assertEqual(self.state()["state"], "RUNNING")
+        self.assertEqual(self.milepost("cancel", "--wait", "job:t")[0], 0)
+        self.assertEqual(run.finish()[0], 4)
+        self.assertEqual(self.phases("PAUSE"), ["REQUESTED", "TIMED_OUT"])
+        self.assertEqual(run.errors, [])
+
     def test_a_counting_command_pauses_and_goes_on(self):
         run, pid = self.run_command("i=0; while :; do echo count $((++i)); sleep 0.02; done")
         run.lines_until(lambda line: line == "count 3")
@@ -356,6 +377,22 @@ class RestartTest(JobsCase):
         controls = [e["control"]["phase"] for e in self.events() if "control" in e]
         self.assertEqual(controls, ["REQUESTED", "DELIVERED", "HONOURED"])
         self.assertEqual(self.state()["state"], "CANCELLED")
+
+    def test_a_run_that_was_replaced_while_it_was_away_leaves_the_job_alone(self):
+        old, _ = self.run_command(f"until test -e {self.place}/go; do sleep 0.05; done", "--lease=1s", "--title=old")
+        old.signal(signal.SIGSTOP)
+        self.assertEqual(self.wait_for_end()["failed"]["code"], "WORKER_LOST")
+        new = self.start("run", "--job=job:t", "--attempt=2", "--title=new", "--", "sleep", "60")
+        self.wait_for_event(lambda e: e.get("attempt") == 2 and "status" in e)
+        old.signal(signal.SIGCONT)
+        pathlib.Path(self.place, "go").touch()
+        self.assertEqual(old.finish(LIMIT)[0], 0)
+        self.assertRegex(" ".join(old.errors), "rejected")
+        state = self.state()
+        self.assertEqual((state["state"], state["attempt"], state["title"]), ("RUNNING", 2, "new"))
+        self.assertEqual(self.milepost("cancel", "--wait", "job:t")[1][-1], "job:t: cancel was honoured")
+        self.assertEqual(new.finish(LIMIT)[0], 4)
+        self.assertEqual([e["attempt"] for e in self.events() if "cancelled" in e or "completed" in e], [2])
 
     def test_a_run_that_was_away_for_too_long_goes_on_as_the_next_attempt(self):
         run, _ = self.run_command(f"until test -e {self.place}/go; do sleep 0.05; done; echo well", "--lease=1s")
