@@ -21,7 +21,9 @@ class PublishSessionTest : public testing::Test {
   bool Next() { return session_.NextRequest(now_, &request_); }
 
   PublishSession::Time now_{};
-  PublishSession session_{{.producer_id = "0123456789abcdef", .lease = std::chrono::seconds(30), .limits = {.max_events = 8, .max_bytes = 4096}}};
+  PublishSession session_{{.producer_id = "0123456789abcdef",
+                           .lease = std::chrono::seconds(30),
+                           .limits = {.max_events = 8, .max_bytes = 4096}}};
   v1::PublishStreamRequest request_;
 };
 
