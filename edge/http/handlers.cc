@@ -24,10 +24,11 @@ Response StreamHead() {
 
 std::string LastEventId(const Request& request) { return request.Header("Last-Event-ID").value_or(""); }
 
-// A stream's answer is chunked, which HTTP/1.0 does not know.
-absl::Status CheckStream(const Request& request) {
-  if (request.http10) return absl::InvalidArgumentError("version: a stream needs HTTP/1.1");
-  return absl::OkStatus();
+// A stream's answer is chunked, which HTTP/1.0 does not know. No fault of the request's: proxies speak it unless told otherwise,
+// and a client may go on by polls.
+Response NeedsHttp11() {
+  return Problem(505, ReasonPhrase(505),
+                 "version: a stream needs HTTP/1.1: let the proxy in between speak it (nginx: proxy_http_version 1.1), or poll");
 }
 
 void OpenStream(const HandlerContext& context, sse::StreamRequest request, Responder responder,
@@ -43,14 +44,14 @@ void OpenStream(const HandlerContext& context, sse::StreamRequest request, Respo
 }
 
 void HandleEvents(const HandlerContext& context, const Request& request, Responder responder) {
-  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
+  if (request.http10) return responder.Respond(NeedsHttp11());
   auto parsed = sse::ParseStreamQuery(request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   OpenStream(context, *std::move(parsed), std::move(responder));
 }
 
 void HandleWatch(const HandlerContext& context, const Request& request, Responder responder) {
-  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
+  if (request.http10) return responder.Respond(NeedsHttp11());
   auto parsed = sse::ParseWatchBody(request.body);
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   OpenStream(context, *std::move(parsed), std::move(responder));
@@ -109,7 +110,7 @@ class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
 
 void HandleJobEvents(const HandlerContext& context, const Request& request, Responder responder) {
   const std::string& job = request.params.at(0);
-  if (auto status = CheckStream(request); !status.ok()) return responder.Respond(Problem(status));
+  if (request.http10) return responder.Respond(NeedsHttp11());
   auto parsed = sse::ParseJobStreamQuery(job, request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
   const bool has_place = contract::ParseCursor(parsed->cursor) || parsed->cursor == contract::kLatest;

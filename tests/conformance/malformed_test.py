@@ -4,6 +4,7 @@ Each row of a table: what is sent, and the words that the answer must have (the 
 """
 import json
 import os
+import socket
 import sys
 import unittest
 
@@ -320,6 +321,17 @@ class MalformedTest(SharedCase):
         status, headers, body = request(self.edge.port, "GET", "/v1/events?resources=job:1",
                                         {"Content-Type": "application/json"}, b"{}")
         self.check_problem("GET with body", status, headers, body, 400, ["body", "GET has none"])
+
+    def test_a_stream_needs_http_1_1(self):
+        for head in ("GET /v1/events?resources=job:1", "GET /v1/jobs/job:1/events", "POST /v1/events:watch"):
+            body = '{"resources":["job:1"]}' if head.startswith("POST") else ""
+            more = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+            with socket.create_connection(("127.0.0.1", self.edge.port), timeout=20) as client:
+                client.sendall(f"{head} HTTP/1.0\r\n{more}\r\n{body}".encode())
+                answer = client.makefile("rb").read()
+            fields, _, problem = answer.partition(b"\r\n\r\n")
+            self.assertTrue(fields.startswith(b"HTTP/1.1 505 "), fields)
+            self.assertIn("proxy_http_version 1.1", json.loads(problem)["detail"])
 
     def test_job_streams(self):
         for path, words in (("job", ["job", "kind:id"]), ("JOB:1", ["job", NAME]), ("job:*", ["job", "pattern"]),
