@@ -21,6 +21,7 @@ let eventd;
 let edge;
 let nginx;
 let page;
+let writer;
 let faults;
 
 before(async () => {
@@ -36,6 +37,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  await writer?.stop();
   await page?.close();
   await nginx?.stop();
   await edge?.stop("SIGKILL");
@@ -46,7 +48,7 @@ afterEach(async () => {
 test("streams that are held back: down to polls, up again when they pass, nothing lost or told twice", kOptions, async () => {
   nginx = await Nginx.start(edge.address, kHoldsBack);
   await publish(edge, progress("job:1", 0.0000001));
-  const writer = new Writer(edge, "job:1", 50);
+  writer = new Writer(edge, "job:1", 50);
   await page.goto(`${nginx.url}/icon.svg`);
   await follow(page, ["job:1"], { speed: kSpeed });
   await inState(page, "polling");
@@ -64,7 +66,7 @@ test("streams that are held back: down to polls, up again when they pass, nothin
 
 test("buffers that pass on what they have leave the stream live", kOptions, async () => {
   nginx = await Nginx.start(edge.address, kBuffers);
-  const writer = new Writer(edge, "job:1", 50);
+  writer = new Writer(edge, "job:1", 50);
   await page.goto(`${nginx.url}/icon.svg`);
   await follow(page, ["job:1"]);
   await inState(page, "live");

@@ -16,6 +16,7 @@ const kSoak = { timeout: kLong ? 3_600_000 : kOptions.timeout };
 let browser;
 let eventd;
 let edge;
+let nginx;
 
 before(async () => {
   browser = await Browser.start({ ignoreHTTPSErrors: true });
@@ -25,6 +26,7 @@ before(async () => {
 
 after(async () => {
   await browser?.stop();
+  await nginx?.stop();
   for (const server of [edge, eventd]) await server?.stop("SIGKILL");
 });
 
@@ -99,7 +101,7 @@ test("what a job's store and a connection cost", kOptions, async () => {
   assert.ok(perStore < 8192);
   await page.close();
   if (!hasNginx()) return; // Without HTTP/2 a browser opens six at most.
-  const nginx = await Nginx.start(edge.address, "proxy_http_version 1.1;", { tls: true });
+  nginx = await Nginx.start(edge.address, "proxy_http_version 1.1;", { tls: true });
   const kConnections = 60;
   const { page: other } = await browser.newPage();
   await other.goto(`${nginx.url}/icon.svg`);
@@ -116,5 +118,4 @@ test("what a job's store and a connection cost", kOptions, async () => {
   console.log(`# heap per connection ${perConnection.toFixed(0)} bytes, its job included, beside 5 KB`);
   assert.ok(perConnection < 20_480);
   await other.close();
-  await nginx.stop();
 });

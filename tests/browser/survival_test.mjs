@@ -17,6 +17,7 @@ let room;
 let eventd;
 let edge;
 let page;
+let proxy;
 let writer;
 
 before(async () => {
@@ -46,6 +47,8 @@ afterEach(async () => {
   writer = undefined;
   await browser.context.setOffline(false);
   await page?.close();
+  await proxy?.stop();
+  proxy = undefined;
   for (const server of [edge, eventd]) await server?.stop("SIGKILL");
   rmSync(room, { recursive: true, force: true });
 });
@@ -90,7 +93,7 @@ test("the edge, the service and both are killed and started again", kOptions, as
 });
 
 test("the page is offline for a while", kOptions, async () => {
-  const proxy = await Proxy.start(edge.address);
+  proxy = await Proxy.start(edge.address);
   await begin(proxy.url);
   await browser.context.setOffline(true);
   proxy.cut(); // The browser leaves alone what is under way.
@@ -101,7 +104,6 @@ test("the page is offline for a while", kOptions, async () => {
   await browser.context.setOffline(false);
   await heard(before + 50);
   await end();
-  await proxy.stop();
   assert.deepEqual((await toldOf(page)).errors, []);
 });
 

@@ -14,6 +14,8 @@ let eventd;
 let edge;
 let proxy;
 let page;
+let writer;
+let guard; // Looks for tokens that are over.
 let issued; // How many tokens were asked for.
 
 before(async () => {
@@ -35,6 +37,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  clearInterval(guard);
+  await writer?.stop();
   await page?.close();
   await proxy?.stop();
 });
@@ -61,11 +65,11 @@ test("opaque tokens that end: the stream is told, a refused one is replaced, not
   let refused = 0;
   proxy.authorize = ({ headers }) => (isOver(headers.authorization) ? (refused++, 401) : 200);
   await provide(() => `${++issued} ${Date.now() + kLifeMs}`);
-  const writer = new Writer(edge, "job:opaque", 5);
+  writer = new Writer(edge, "job:opaque", 5);
   await follow(page, ["job:opaque"]);
   await inState(page, "live");
   let ended = 0;
-  const guard = setInterval(() => {
+  guard = setInterval(() => {
     // Every third token is not told of its end but cut off, and then refused.
     if (issued % 3 === 0) {
       proxy.cut(isOver);
@@ -93,7 +97,7 @@ test("tokens that say when they end are replaced before", kOptions, async () => 
     return 401;
   };
   await provide(() => (issued++, jwt((Date.now() + 2 * kLifeMs) / 1000)));
-  const writer = new Writer(edge, "job:jwt", 5);
+  writer = new Writer(edge, "job:jwt", 5);
   await follow(page, ["job:jwt"]);
   await untilRenewed(kTokens / 2);
   await writer.stop();
