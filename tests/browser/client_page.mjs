@@ -31,7 +31,7 @@ export function follow(page, jobs, { from = "", ...options } = {}) {
 }
 
 export const inState = (page, ...states) => page.waitForFunction((wanted) => wanted.includes(window.client?.state), states);
-export const reconnected = (page, more) => page.waitForFunction((least) => window.client.reconnectCount >= least, more);
+export const reconnected = (page, more) => page.waitForFunction((least) => window.client.reconnectCount >= least, more, { timeout: 2 * kDeadlineMs });
 export const toldOf = (page) => page.evaluate(() => window.told);
 
 export const progress = (job, fraction) => ({ job, progress: { step: "render", fraction } });
