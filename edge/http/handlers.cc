@@ -78,8 +78,7 @@ class EndedCheck : public std::enable_shared_from_this<EndedCheck> {
   bool EndIsBehind(const v1::JobState& state) const {
     const auto cursor = contract::ParseCursor(request_.cursor);
     const auto last = contract::ParseCursor(state.cursor());
-    const bool behind = request_.cursor == contract::kLatest || (cursor && last && last->seq <= cursor->seq);
-    return feed::EndOf(state) == feed::JobEnd::kFinal && behind;
+    return feed::EndOf(state) == feed::JobEnd::kFinal && cursor && last && last->seq <= cursor->seq;
   }
 
   // Events of other jobs that carry the name may be still to be delivered; or the cursor is not of this log. One that has
@@ -113,8 +112,7 @@ void HandleJobEvents(const HandlerContext& context, const Request& request, Resp
   if (request.http10) return responder.Respond(NeedsHttp11());
   auto parsed = sse::ParseJobStreamQuery(job, request.query, LastEventId(request));
   if (!parsed.ok()) return responder.Respond(Problem(parsed.status()));
-  const bool has_place = contract::ParseCursor(parsed->cursor) || parsed->cursor == contract::kLatest;
-  if (!has_place || !context.source.ready()) {
+  if (!contract::ParseCursor(parsed->cursor) || !context.source.ready()) {
     return OpenStream(context, *std::move(parsed), std::move(responder), job);
   }
   std::make_shared<EndedCheck>(context, *std::move(parsed), job, std::move(responder))->Start();
