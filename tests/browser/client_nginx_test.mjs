@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { connect } from "../../clients/web/milepost.js";
 import { Server, inTime, kDeadlineMs, publish } from "./servers.mjs";
 import { skip } from "./tools.mjs";
+import { freePort } from "./loopback_server.mjs";
 
 const kNginx = "/usr/sbin/nginx";
 if (!existsSync(kNginx)) skip("there is no nginx; run tools/setup bench");
@@ -43,15 +43,6 @@ afterEach(async () => {
   await eventd?.stop("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** nginx in front of the edge with some lines of its own; its address. */
 async function startNginx(lines) {

@@ -1,26 +1,17 @@
 // An empty page of an origin of its own, with the client beside it.
 import { createServer } from "node:http";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { kRoot } from "./tools.mjs";
+import { LoopbackServer } from "./loopback_server.mjs";
 
 const kScript = /^\/[a-z_]+\.js$/;
 
-export class PageServer {
+export class PageServer extends LoopbackServer {
   static async start() {
     const server = new PageServer();
-    server.http = createServer((request, response) => void server.#answer(request.url, response));
-    server.http.listen(0, "127.0.0.1");
-    await once(server.http, "listening");
-    server.origin = `http://127.0.0.1:${server.http.address().port}`;
+    await server.listen((request, response) => void server.#answer(request.url, response));
     return server;
-  }
-
-  async stop() {
-    this.http.closeAllConnections();
-    this.http.close();
-    await once(this.http, "close");
   }
 
   async #answer(url, response) {

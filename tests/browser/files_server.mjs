@@ -2,11 +2,11 @@
 //
 // In place of the edge's routes there are answers by hand: `routes` is by path. So a page can be seen at a fixed moment.
 import { createServer } from "node:http";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { LoopbackServer } from "./loopback_server.mjs";
 
 const kHere = path.dirname(fileURLToPath(import.meta.url));
 const kRoot = path.join(kHere, "../..");
@@ -16,23 +16,14 @@ const kTypes = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; c
 export const kPolicy = [...readFileSync(path.join(kRoot, "edge/web/assets.h"), "utf8")
   .match(/kContentSecurityPolicy =\s*([^;]|;(?! *\n))*?";\n/)[0].matchAll(/"([^"\n]*)"/g)].map(([, text]) => text).join("");
 
-export class FilesServer {
+export class FilesServer extends LoopbackServer {
   /** By path: (request, response) => void. */
   routes = new Map();
 
   static async start() {
     const server = new FilesServer();
-    server.http = createServer((request, response) => void server.#answer(request, response));
-    server.http.listen(0, "127.0.0.1");
-    await once(server.http, "listening");
-    server.origin = `http://127.0.0.1:${server.http.address().port}`;
+    await server.listen((request, response) => void server.#answer(request, response));
     return server;
-  }
-
-  async stop() {
-    this.http.closeAllConnections();
-    this.http.close();
-    await once(this.http, "close");
   }
 
   async #answer(request, response) {

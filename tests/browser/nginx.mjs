@@ -6,6 +6,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { inTime } from "./servers.mjs";
+import { freePort } from "./loopback_server.mjs";
 
 const kNginx = "/usr/sbin/nginx";
 export const hasNginx = () => existsSync(kNginx);
@@ -74,15 +75,6 @@ function certify(room) {
     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
     "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path.join(room, "key.pem"), "-out", path.join(room, "cert.pem"),
   ], { stdio: "ignore" });
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Resolves once somebody takes connections at `port`. */

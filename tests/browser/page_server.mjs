@@ -1,11 +1,12 @@
 // Serves pages that a test made; all else comes from an edge. Writes down who asks with which token.
 import { EventEmitter, once } from "node:events";
 import http from "node:http";
+import { LoopbackServer } from "./loopback_server.mjs";
 import { inTime } from "./servers.mjs";
 
 const kTypes = { html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8" };
 
-export class PageServer {
+export class PageServer extends LoopbackServer {
   pages = {}; // By path.
   requests = []; // For /v1/…: {path, authorization}
   open = 0; // Streams.
@@ -16,17 +17,8 @@ export class PageServer {
   static async start(target) {
     const server = new PageServer();
     server.target = target;
-    server.http = http.createServer((request, response) => server.#answer(request, response));
-    server.http.listen(0, "127.0.0.1");
-    await once(server.http, "listening");
-    server.origin = `http://127.0.0.1:${server.http.address().port}`;
+    await server.listen((request, response) => server.#answer(request, response));
     return server;
-  }
-
-  async stop() {
-    this.http.closeAllConnections();
-    this.http.close();
-    await once(this.http, "close");
   }
 
   /** Forgets what was asked. */
